@@ -1,0 +1,61 @@
+/*
+ * kernels.h
+ *	  The inner loops, behind one table chosen at run time: scalar (the
+ *	  truth), AVX2, AVX-512, NEON.  Freestanding.
+ *
+ * Vectors are float arrays of any alignment and any length n >= 0; halves are
+ * IEEE 754 binary16 bit patterns.  Floating-point sums may differ between
+ * implementations in the last bits (relative 1e-5 of the sum of magnitudes);
+ * integer kernels are bit-identical.
+ */
+#ifndef ELAC_KERNELS_H
+#define ELAC_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ElacKernels
+{
+	const char *name;			/* "scalar", "avx2", "avx512", "neon" */
+
+	float		(*l2sq_f32) (const float *a, const float *b, size_t n);	/* sum (a-b)^2 */
+	float		(*ip_f32) (const float *a, const float *b, size_t n);	/* sum a*b */
+	float		(*l1_f32) (const float *a, const float *b, size_t n);	/* sum |a-b| */
+	void		(*cosine_f32) (const float *a, const float *b, size_t n, float *ab, float *aa, float *bb);
+
+	float		(*l2sq_f16) (const uint16_t *a, const uint16_t *b, size_t n);
+	float		(*ip_f16) (const uint16_t *a, const uint16_t *b, size_t n);
+	float		(*l1_f16) (const uint16_t *a, const uint16_t *b, size_t n);
+	void		(*cosine_f16) (const uint16_t *a, const uint16_t *b, size_t n, float *ab, float *aa, float *bb);
+	void		(*f16_to_f32) (const uint16_t *src, float *dst, size_t n);
+	void		(*f32_to_f16) (const float *src, uint16_t *dst, size_t n);	/* round to nearest even; overflow gives infinity */
+
+	/* In-place unnormalised fast Hadamard transform; n a power of two. */
+	void		(*hadamard) (float *x, size_t n);
+
+	/*
+	 * FastScan: 1-bit codes of 32 documents against 4-bit look-up tables.
+	 * codes: padded/8 units of 32 bytes.  Unit u carries dimensions 8u..8u+7:
+	 * bytes 0..15 dimensions 8u..8u+3, bytes 16..31 dimensions 8u+4..8u+7; in
+	 * each half, byte j's low nibble belongs to document perm[j], the high
+	 * nibble to perm[j] + 16, perm = 0,8,1,9,2,10,3,11,4,12,5,13,6,14,7,15;
+	 * bit i of a nibble is dimension base + i.
+	 * lut: padded/4 tables of 16 bytes (table 2u for the first half, 2u+1 for
+	 * the second).  out[d] = sum over tables of lut[table][nibble of d].
+	 */
+	void		(*fastscan32) (const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t out[32]);
+
+	/*
+	 * Inner product of a query with an ex code: sum q[i] * code[i], codes of
+	 * width 1..7 bits packed low bits first (base/bitpack.h), n of them.
+	 */
+	float		(*ip_packed) (const float *q, const uint8_t *code, unsigned width, size_t n);
+} ElacKernels;
+
+/* Best for this processor; ELACSYM_KERNELS=name in the environment forces one. */
+extern const ElacKernels *elac_kernels(void);
+
+/* By name, NULL when the processor or the build does not have it; for tests. */
+extern const ElacKernels *elac_kernels_by_name(const char *name);
+
+#endif							/* ELAC_KERNELS_H */

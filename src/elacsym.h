@@ -1,0 +1,106 @@
+/*
+ * elacsym.h
+ *	  Words shared by every layer: limits, the stored shape of the vector
+ *	  types, column kinds and the frozen description of an index's columns.
+ *
+ * Nothing here has behaviour.  Included after postgres.h (or alone by code
+ * that only wants the numbers).
+ */
+#ifndef ELACSYM_H
+#define ELACSYM_H
+
+#include "postgres.h"
+
+#include "storage/block.h"
+
+#define ELAC_MAX_DIM_STORED 16000	/* components a stored vector may have */
+#define ELAC_MAX_DIM_INDEXED 4096	/* components an indexed vector may have */
+#define ELAC_MAX_COLUMNS 32		/* INDEX_MAX_KEYS */
+
+/* Number of a row within one segment (or one delta): 0 .. ndocs-1. */
+typedef uint32 ElacDoc;
+#define ELAC_INVALID_DOC UINT32_MAX
+
+/* Layout of vector(n) datums; the same as pgvector's. */
+typedef struct ElacVector
+{
+	int32		vl_len_;
+	int16		dim;
+	int16		unused;			/* always 0 */
+	float		x[FLEXIBLE_ARRAY_MEMBER];
+} ElacVector;
+
+/* Layout of halfvec(n) datums; components are IEEE 754 binary16 bits. */
+typedef struct ElacHalfvec
+{
+	int32		vl_len_;
+	int16		dim;
+	int16		unused;			/* always 0 */
+	uint16		x[FLEXIBLE_ARRAY_MEMBER];
+} ElacHalfvec;
+
+/* Distances; the numbers reach the disk. */
+typedef enum ElacMetric
+{
+	ELAC_METRIC_L2 = 1,			/* Euclidean distance, <-> */
+	ELAC_METRIC_IP = 2,			/* negative inner product, <#> */
+	ELAC_METRIC_COSINE = 3		/* 1 - cosine similarity, <=> */
+} ElacMetric;
+
+/* What an index column is; the numbers reach the disk. */
+typedef enum ElacColumnKind
+{
+	ELAC_COLUMN_VECTOR = 1,
+	ELAC_COLUMN_TEXT = 2,
+	ELAC_COLUMN_ATTR = 3
+} ElacColumnKind;
+
+typedef enum ElacVectorElement
+{
+	ELAC_ELEMENT_FLOAT = 1,		/* vector */
+	ELAC_ELEMENT_HALF = 2		/* halfvec */
+} ElacVectorElement;
+
+#define ELAC_CONFIG_NAME_LEN 130	/* "schema"."name", quoted, NUL included */
+
+/*
+ * One index column as frozen in the metapage when the index was built.  A
+ * later ALTER INDEX ... SET does not reach it; REINDEX does.  Types are not
+ * stored (pg_upgrade keeps no OIDs): they come from the index's TupleDesc.
+ */
+typedef struct ElacColumn
+{
+	uint8		kind;			/* ElacColumnKind */
+	uint8		metric;			/* ElacMetric, vector columns */
+	uint8		element;		/* ElacVectorElement, vector columns */
+	uint8		bits;			/* RaBitQ bits a dimension, 1..8 */
+	uint16		dim;			/* vector columns; 0 while unknown (empty index, no typmod) */
+	uint16		reserved;		/* 0 */
+	float		k1;				/* BM25, text columns */
+	float		b;				/* BM25, text columns */
+	float		weight;			/* weight of the field, text columns */
+	char		config[ELAC_CONFIG_NAME_LEN];	/* regconfig, qualified unless in pg_catalog */
+	char		reserved2[6];	/* 0 */
+} ElacColumn;
+
+StaticAssertDecl(sizeof(ElacColumn) == 156, "ElacColumn is stored");
+
+/* The frozen description of all columns, in index attribute order. */
+typedef struct ElacSchema
+{
+	uint16		ncolumns;
+	int16		vector_column;	/* position of the vector column, or -1 */
+	uint16		ntext;			/* text columns */
+	uint16		nattr;			/* attribute columns */
+	ElacColumn	columns[ELAC_MAX_COLUMNS];
+} ElacSchema;
+
+/* The class of a row's vector: decides where an ordering scan puts the row. */
+typedef enum ElacVectorClass
+{
+	ELAC_VECTOR_FINITE = 0,		/* has a finite distance to every query */
+	ELAC_VECTOR_NAN = 1,		/* zero vector under cosine: distance NaN, after the finite ones */
+	ELAC_VECTOR_NULL = 2		/* SQL NULL: last */
+} ElacVectorClass;
+
+#endif							/* ELACSYM_H */

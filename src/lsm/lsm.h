@@ -1,0 +1,129 @@
+/*
+ * lsm.h
+ *	  The life of an index's data: delta, flush, compaction, offload,
+ *	  deletion, retirement.  Called by am, api and worker; read by query.
+ *
+ * Jobs that change the set of segments take the maintenance lock of the index
+ * (a heavyweight page lock on block 0): two never run at once on one index.
+ * Inserts and reads never take it.
+ */
+#ifndef ELAC_LSM_H
+#define ELAC_LSM_H
+
+#include "elacsym.h"
+
+#include "access/genam.h"
+#include "utils/rel.h"
+
+#include "lsm/manifest.h"
+#include "segment/segment.h"
+
+/* ---- snapshot: what one query reads (lsm/snapshot.c) ---- */
+
+typedef struct ElacSnapshot
+{
+	Relation	index;
+	ElacManifest *manifest;		/* copy */
+	ElacLane	lanes[ELAC_LANES];	/* copy */
+	const ElacRowType *type;
+	int			nsegments;
+	ElacSegment **segments;		/* opened lazily: elac_snapshot_segment() */
+	ElacStore  *store;			/* opened lazily */
+	char	   *key_prefix;
+} ElacSnapshot;
+
+/* Lives in CurrentMemoryContext; elac_snapshot_release() drops its pins. */
+extern ElacSnapshot *elac_snapshot_take(Relation index);
+extern ElacSegment *elac_snapshot_segment(ElacSnapshot *snapshot, int i);
+extern void elac_snapshot_release(ElacSnapshot *snapshot);
+
+/*
+ * The codebook by its blob id, from a per-relcache-entry cache of this process;
+ * NULL for id 0.
+ */
+extern const ElacCodebook *elac_codebook_get(ElacSnapshot *snapshot, uint64 id);
+
+/* ---- delta (lsm/delta.c) ---- */
+
+/* Appends a row, durable with the transaction's commit.  Takes one lane's lock. */
+extern void elac_delta_append(Relation index, const ElacRowType *type, const ElacRow *row);
+
+/*
+ * All rows of the frozen and live lanes of a snapshot, numbered 0 .. ndocs-1.
+ * tids and attribute values are read at once, vectors and texts when asked.
+ */
+typedef struct ElacDeltaView ElacDeltaView;
+
+extern ElacDeltaView *elac_delta_view(ElacSnapshot *snapshot);
+extern uint32 elac_delta_ndocs(const ElacDeltaView *view);
+extern bool elac_delta_is_dead(const ElacDeltaView *view, ElacDoc doc);
+extern ItemPointer elac_delta_tid(ElacDeltaView *view, ElacDoc doc);
+extern Datum elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull);
+extern ElacVectorClass elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector);
+extern const ElacTermVector *elac_delta_terms(ElacDeltaView *view, ElacDoc doc, int column);
+
+/* Rows in the delta, from the lane heads alone. */
+extern uint64 elac_delta_count(const ElacManifest *manifest, const ElacLane *lanes);
+
+/* ---- jobs ---- */
+
+/* Takes the maintenance lock; false when wait is false and it is not free. */
+extern bool elac_maintenance_lock(Relation index, bool wait);
+extern void elac_maintenance_unlock(Relation index);
+
+/*
+ * What jobs need of the heap, given from above: to fetch a row's vector and to
+ * tell when retired pages may be reused (heap is used for its horizon only).
+ */
+typedef struct ElacJob
+{
+	Relation	index;
+	Relation	heap;
+	ElacVectorFetch fetch;
+	void	   *fetch_arg;
+} ElacJob;
+
+/* All take and release the maintenance lock themselves. */
+
+/* Moves the delta into one new segment; returns rows flushed. */
+extern uint64 elac_lsm_flush(ElacJob *job);
+
+/* Size-tiered merges until the policy is content; full: everything into one. Returns merges done. */
+extern int	elac_lsm_compact(ElacJob *job, bool full);
+
+/* Moves bodies of LOCAL segments to the server named (by OID); returns segments moved. */
+extern int	elac_lsm_offload(ElacJob *job, Oid server);
+extern int	elac_lsm_onload(ElacJob *job);
+
+/* Frees retired pages that no snapshot can read; returns pages freed. */
+extern uint64 elac_lsm_retire(ElacJob *job);
+
+/* Frees pages that nothing refers to (left by a crash); returns pages freed. */
+extern uint64 elac_lsm_sweep(ElacJob *job);
+
+/* ambulkdelete: marks rows for which callback says so. */
+extern void elac_lsm_bulkdelete(ElacJob *job, IndexBulkDeleteCallback callback, void *state, IndexBulkDeleteResult *stats);
+
+/* Publishes segments and a codebook made by ambuild into an empty index. */
+extern void elac_lsm_publish_build(Relation index, const ElacBlobRef *codebook, uint64 rows_trained,
+								   const ElacSegmentRef *segments, int nsegments);
+
+/* ---- policy (lsm/pick.c), pure ---- */
+
+typedef struct ElacPickSegment
+{
+	uint32		ndocs;
+	uint32		ndead;
+	uint32		level;
+} ElacPickSegment;
+
+/*
+ * Chooses segments to merge (indexes into segments, ascending, in chosen;
+ * returns how many, 0 when content) and the level of the result.
+ */
+extern int	elac_pick_merge(const ElacPickSegment *segments, int nsegments, int *chosen, uint32 *level);
+
+/* Deep check of manifest, lanes, chains, every segment; raises on the first fault. */
+extern void elac_lsm_verify(ElacJob *job);
+
+#endif							/* ELAC_LSM_H */

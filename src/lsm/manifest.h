@@ -1,0 +1,100 @@
+/*
+ * manifest.h
+ *	  Which segments exist: blocks 1..3, replaced atomically.
+ *
+ * Lock order, everywhere: maintenance lock (heavyweight) -> manifest block 1
+ * -> blocks 2, 3 -> lane pages ascending -> chain, map and live pages.
+ * A reader takes block 1 shared, copies all, releases.  A publish holds block
+ * 1 exclusively from before its WAL record until after it.
+ */
+#ifndef ELAC_MANIFEST_H
+#define ELAC_MANIFEST_H
+
+#include "elacsym.h"
+
+#include "access/transam.h"
+#include "utils/rel.h"
+
+#include "segment/segment.h"
+#include "storage/chain.h"
+#include "storage/metapage.h"
+
+#define ELAC_MANIFEST_VERSION 1
+#define ELAC_MAX_SEGMENTS 96
+#define ELAC_MAX_FROZEN 8
+#define ELAC_MAX_RETIRED 192
+
+/* A lane's chains, live (on the lane page) or frozen (in the manifest). */
+typedef struct ElacLane
+{
+	uint64		generation;		/* rises when the lane is rotated */
+	uint32		ndocs;			/* rows in it, dead ones included */
+	uint32		reserved;		/* 0 */
+	ElacChain	docs;			/* one docs record per row: tid, flags, attributes, positions of the rest */
+	ElacChain	vectors;		/* prepared float4 vectors */
+	ElacChain	texts;			/* serialised term vectors of all text columns */
+} ElacLane;
+
+StaticAssertDecl(sizeof(ElacLane) == 88, "ElacLane is stored");
+
+/* Pages that nothing refers to any more, once no snapshot can read them. */
+typedef struct ElacRetired
+{
+	uint64		owner;			/* blob or chain id */
+	uint64		xid;			/* FullTransactionId at retirement */
+	BlockNumber first;			/* MAP page, chain head or LIVE page */
+	uint32		kind;			/* ElacPageKind: MAP, CHAIN or LIVE */
+} ElacRetired;
+
+StaticAssertDecl(sizeof(ElacRetired) == 24, "ElacRetired is stored");
+
+typedef struct ElacManifest
+{
+	uint32		version;
+	uint32		nsegments;
+	uint32		nfrozen;
+	uint32		nretired;
+	uint64		generation;		/* rises with every publish */
+	uint64		next_id;		/* next blob or chain id */
+	/* owner of the objects: who may write and delete them */
+	uint64		system_identifier;
+	uint32		database;		/* OID */
+	uint32		epoch;
+	uint8		store_uuid[16];	/* of the store that REMOTE bodies lie in, 0 when none */
+	char		store[NAMEDATALEN];	/* name of its foreign server, "" when none */
+	uint64		rows_trained;	/* rows the codebook was trained for */
+	ElacBlobRef codebook;		/* id 0: none yet */
+	ElacLane	frozen[ELAC_MAX_FROZEN];
+	ElacSegmentRef segments[ELAC_MAX_SEGMENTS];
+	ElacRetired retired[ELAC_MAX_RETIRED];
+} ElacManifest;
+
+StaticAssertDecl(sizeof(ElacManifest) <= ELAC_MANIFEST_PAGES * ELAC_PAGE_DATA, "the manifest fits its pages");
+
+/* Writes blocks 1..3 and the lanes' pages of an empty index. */
+extern void elac_manifest_create(Relation index, ForkNumber fork);
+
+/* A validated copy, palloc'd. */
+extern ElacManifest *elac_manifest_read(Relation index);
+
+/* A validated copy of manifest and all lanes, taken together. */
+extern ElacManifest *elac_manifest_read_with_lanes(Relation index, ElacLane *lanes);
+
+/*
+ * One change: begin locks block 1 exclusively and gives the current content
+ * to modify; commit writes what changed in one WAL record (extra: one more
+ * page, locked by the caller, or NULL) and unlocks; abort unlocks.
+ */
+typedef struct ElacManifestChange ElacManifestChange;
+
+extern ElacManifestChange *elac_manifest_begin(Relation index, ElacManifest **manifest);
+extern void elac_manifest_commit(ElacManifestChange *change);
+extern void elac_manifest_abort(ElacManifestChange *change);
+
+/* Takes n fresh ids, WAL-logged; never given out twice, even after a crash. */
+extern uint64 elac_manifest_allocate_ids(Relation index, int n);
+
+/* Lane pages. */
+extern void elac_lane_read(Relation index, int lane, ElacLane *out);
+
+#endif							/* ELAC_MANIFEST_H */

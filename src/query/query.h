@@ -1,0 +1,102 @@
+/*
+ * query.h
+ *	  One query, end to end: filter, order, rows.
+ *
+ * am/scan, am/customscan build an ElacQuery, open it, and pull rows as long as
+ * they like: first those in order, as well as the index knows it, until every
+ * row that passes has been returned.
+ */
+#ifndef ELAC_QUERY_H
+#define ELAC_QUERY_H
+
+#include "elacsym.h"
+
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "attr/attr_section.h"
+#include "lsm/lsm.h"
+#include "text/bm25.h"
+
+/* ---- filter: a tree of conditions on attribute columns (query/filter.c) ---- */
+
+typedef enum ElacFilterKind
+{
+	ELAC_FILTER_AND,
+	ELAC_FILTER_OR,
+	ELAC_FILTER_NOT,
+	ELAC_FILTER_PREDICATE
+} ElacFilterKind;
+
+typedef struct ElacFilter
+{
+	ElacFilterKind kind;
+	int			nchildren;
+	struct ElacFilter **children;	/* AND, OR: any number; NOT: one */
+	ElacPredicate predicate;
+} ElacFilter;
+
+/* Documents of a segment for which the filter is TRUE; palloc'd. */
+extern ElacBitmap *elac_filter_segment(ElacFilter *filter, ElacSegment *segment);
+
+/* The same for one row of the delta. */
+extern ElacTruth elac_filter_delta(ElacFilter *filter, ElacDeltaView *view, ElacDoc doc);
+
+/* ---- the query ---- */
+
+typedef enum ElacOrderKind
+{
+	ELAC_ORDER_NONE,
+	ELAC_ORDER_VECTOR,
+	ELAC_ORDER_TEXT
+} ElacOrderKind;
+
+typedef struct ElacQuery
+{
+	Relation	index;
+	Relation	heap;			/* to re-rank exactly */
+	Snapshot	snapshot;
+	ElacFilter *filter;			/* NULL = all */
+	ElacOrderKind order;
+	/* ELAC_ORDER_VECTOR */
+	bool		vector_isnull;	/* NULL query: every distance is NULL */
+	ElacVectorClass vector_class;
+	const float *vector;		/* prepared */
+	/* ELAC_ORDER_TEXT: df and statistics complete, prepared; NULL query: every score NULL */
+	ElacBm25Query *text;
+	int64		limit_hint;		/* rows probably wanted; 0 = unknown */
+} ElacQuery;
+
+/* A row found. */
+typedef struct ElacResult
+{
+	ItemPointerData tid;
+	double		distance;		/* as the operator returns it; text: -score */
+	bool		isnull;			/* the distance is NULL */
+} ElacResult;
+
+/* Counters for EXPLAIN ANALYZE. */
+typedef struct ElacQueryCounters
+{
+	uint64		segments;
+	uint64		lists_probed;
+	uint64		codes_scored;
+	uint64		reranked;		/* heap rows read for exact distances */
+	uint64		delta_rows;
+	uint64		batches;
+} ElacQueryCounters;
+
+typedef struct ElacScan ElacScan;
+
+extern ElacScan *elac_query_open(const ElacQuery *query);	/* in CurrentMemoryContext */
+extern bool elac_query_next(ElacScan *scan, ElacResult *result);
+extern const ElacQueryCounters *elac_query_counters(const ElacScan *scan);
+extern void elac_query_close(ElacScan *scan);
+
+/*
+ * Statistics for a text query over an index (or, for a partitioned index, over
+ * all its leaf indexes): df, N, total length, once per statement.
+ */
+extern ElacBm25Query *elac_query_text_prepare(Oid index, int column, Datum query_text);
+
+#endif							/* ELAC_QUERY_H */

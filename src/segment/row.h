@@ -1,0 +1,58 @@
+/*
+ * row.h
+ *	  A row as the index sees it: analysed, prepared, detoasted.  The one form
+ *	  in which rows go into the delta, into segments and out of the delta.
+ */
+#ifndef ELAC_ROW_H
+#define ELAC_ROW_H
+
+#include "elacsym.h"
+
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+
+#include "attr/attr_section.h"
+#include "text/analyze.h"
+
+/*
+ * What is needed to make rows of an index: the schema beside the index's
+ * current types and configurations.  Built once per statement or job.
+ */
+typedef struct ElacRowType
+{
+	const ElacSchema *schema;
+	Oid			config[ELAC_MAX_COLUMNS];	/* text columns, resolved */
+	ElacAttrType attr[ELAC_MAX_COLUMNS];	/* attribute columns */
+	const char *index_name;
+} ElacRowType;
+
+/*
+ * columns[] is indexed by position in the schema; only the member that fits
+ * the column's kind is meaningful.
+ */
+typedef struct ElacRowColumn
+{
+	ElacTermVector text;
+	Datum		value;			/* attribute */
+	bool		isnull;			/* attribute */
+} ElacRowColumn;
+
+typedef struct ElacRow
+{
+	ItemPointerData tid;
+	ElacVectorClass vector_class;	/* NULL when there is no vector column */
+	const float *vector;		/* prepared, dim floats, when FINITE */
+	ElacRowColumn columns[ELAC_MAX_COLUMNS];
+} ElacRow;
+
+/* Allocates in CurrentMemoryContext; raises when a configuration is gone. */
+extern ElacRowType *elac_row_type(Relation index, const ElacSchema *schema);
+
+/*
+ * Forms a row from index values in CurrentMemoryContext: analyses texts,
+ * prepares the vector (raises ERRCODE_DATA_EXCEPTION on a wrong number of
+ * dimensions), detoasts attributes.
+ */
+extern void elac_row_form(const ElacRowType *type, ItemPointer tid, const Datum *values, const bool *isnull, ElacRow *row);
+
+#endif							/* ELAC_ROW_H */

@@ -1,0 +1,89 @@
+/*
+ * object.h
+ *	  Objects in a store (directory or S3), whatever the store is.
+ *
+ * An ElacStore is opened from a foreign server for an index's owner, with the
+ * owner's user mapping, and lives in the memory context current at open (a
+ * per-process cache keeps connections, keyed by server and owner, and follows
+ * catalogue invalidation).  Keys are relative to the store's prefix and
+ * consist of [A-Za-z0-9./_-].
+ *
+ * Errors are raised with ereport, classified: transient failures are retried
+ * inside until elacsym.store_timeout and then raise
+ * ERRCODE_CONNECTION_FAILURE; a missing object raises
+ * ERRCODE_UNDEFINED_FILE (elac_retry() is the caller's business on standbys);
+ * forbidden ERRCODE_INSUFFICIENT_PRIVILEGE; bytes that are not what was
+ * stored ERRCODE_DATA_CORRUPTED.  Messages name server, key, status and what
+ * to do, never a secret.  All calls can be interrupted within 100 ms.
+ */
+#ifndef ELAC_OBJECT_H
+#define ELAC_OBJECT_H
+
+#include "elacsym.h"
+
+#include "nodes/pg_list.h"
+
+typedef struct ElacStore ElacStore;
+
+/* One range of one object, to be read into dst (len bytes). */
+typedef struct ElacObjectRange
+{
+	const char *key;
+	uint64		offset;
+	uint64		len;
+	uint8	   *dst;
+} ElacObjectRange;
+
+/*
+ * What a store type implements.  All functions may raise; validate gets the
+ * options of one catalogue (server or user mapping) as a List of DefElem.
+ */
+typedef struct ElacStoreDriver
+{
+	const char *type;			/* 'dir', 's3' */
+	void		(*validate) (List *options, Oid catalog);
+	void	   *(*open) (List *server_options, List *mapping_options, const char *server_name);
+	void		(*put) (void *state, const char *key, const uint8 *data, uint64 len, bool if_absent);
+	void		(*get) (void *state, ElacObjectRange *ranges, int nranges);	/* one wave, in parallel */
+	int64		(*size) (void *state, const char *key);	/* -1 when missing */
+	void		(*remove) (void *state, const char *key);	/* missing is no error */
+	List	   *(*list) (void *state, const char *prefix);	/* of char *, keys, sorted */
+	void		(*close) (void *state);
+} ElacStoreDriver;
+
+extern void elac_store_register(const ElacStoreDriver *driver);
+extern const ElacStoreDriver *elac_store_driver(const char *type);	/* NULL when unknown */
+
+/*
+ * Opens the store behind a foreign server for owner.  Checks that the owner
+ * has USAGE, that type 'dir' and ambient credentials are used only by a
+ * superuser or a member of pg_write_server_files, and reads the store's
+ * UUID from the object "elacsym-store", which it creates (if_absent) the
+ * first time when create is true.
+ */
+extern ElacStore *elac_store_open(Oid server, Oid owner, bool create);
+extern const uint8 *elac_store_uuid(ElacStore *store);	/* 16 bytes */
+extern const char *elac_store_name(ElacStore *store);	/* the server's name */
+
+extern void elac_store_put(ElacStore *store, const char *key, const uint8 *data, uint64 len, bool if_absent);
+extern void elac_store_get(ElacStore *store, ElacObjectRange *ranges, int nranges);
+extern int64 elac_store_size(ElacStore *store, const char *key);
+extern void elac_store_remove(ElacStore *store, const char *key);
+extern List *elac_store_list(ElacStore *store, const char *prefix);
+
+/* Requests made by this process since it started, for EXPLAIN and tests. */
+typedef struct ElacStoreCounters
+{
+	uint64		gets;
+	uint64		get_bytes;
+	uint64		waves;
+	uint64		puts;
+	uint64		put_bytes;
+	uint64		retries;
+} ElacStoreCounters;
+
+extern ElacStoreCounters elac_store_counters;
+
+extern void elac_object_init(void);	/* registers the drivers of this folder */
+
+#endif							/* ELAC_OBJECT_H */

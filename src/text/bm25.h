@@ -1,0 +1,81 @@
+/*
+ * bm25.h
+ *	  The ranking formula (Lucene 8+, notes in text/README.md):
+ *
+ *	  idf * tf / (tf + k1 * (1 - b + b * dl / avgdl))
+ *	  idf = ln(1 + (N - n + 0.5) / (n + 0.5))
+ *
+ * dl is the document's length rounded to one byte as Lucene's SmallFloat does;
+ * N counts documents with at least one lexeme in the field, n those with the
+ * term, avgdl = sum of exact lengths / N.  Sums over segments and delta.
+ */
+#ifndef ELAC_BM25_H
+#define ELAC_BM25_H
+
+#include "elacsym.h"
+
+#include "text/analyze.h"
+
+/* Statistics of one field over any set of documents; they add up. */
+typedef struct ElacFieldStats
+{
+	uint64		ndocs;			/* documents with at least one lexeme */
+	uint64		total_length;	/* sum of their lengths */
+} ElacFieldStats;
+
+/* One query term in one field. */
+typedef struct ElacBm25Term
+{
+	const char *bytes;
+	uint32		len;
+	uint64		df;				/* summed over all sources */
+	double		idf;			/* set by elac_bm25_prepare */
+	double		weight;			/* idf * field weight * occurrences in the query */
+	uint32		qtf;			/* occurrences in the query */
+} ElacBm25Term;
+
+/* One field of a query. */
+typedef struct ElacBm25Field
+{
+	int			column;			/* position in the schema */
+	double		k1;
+	double		b;
+	double		weight;
+	ElacFieldStats stats;
+	uint32		nterms;
+	ElacBm25Term *terms;		/* ascending by bytes, distinct */
+	double		norm[256];		/* k1 * (1 - b + b * dl / avgdl) per length byte */
+} ElacBm25Field;
+
+/* A text query over one or several fields; the score is the fields' sum. */
+typedef struct ElacBm25Query
+{
+	int			nfields;
+	ElacBm25Field *fields;
+} ElacBm25Query;
+
+/* Length to byte and back, as Lucene's SmallFloat.intToByte4 / byte4ToInt. */
+extern uint8 elac_length_encode(uint32 length);
+extern uint32 elac_length_decode(uint8 code);
+
+/* Builds a field from analysed query text; df and stats still 0. */
+extern void elac_bm25_field_init(ElacBm25Field *field, int column, const ElacColumn *schema, const ElacTermVector *query);
+
+/* Computes idf, weights and norms once df and stats are complete. */
+extern void elac_bm25_prepare(ElacBm25Query *query);
+
+/* Contribution of one term; the one place where the formula is. */
+static inline double
+elac_bm25_term_score(const ElacBm25Field *field, const ElacBm25Term *term, uint32 tf, uint8 length_code)
+{
+	return term->weight * tf / (tf + field->norm[length_code]);
+}
+
+/*
+ * Exhaustive score of one document given its term vectors (one per query
+ * field), summed in the order of fields and terms, exactly as
+ * elac_text_search() sums: bit-identical results.
+ */
+extern double elac_bm25_score(const ElacBm25Query *query, const ElacTermVector *documents);
+
+#endif							/* ELAC_BM25_H */

@@ -1,0 +1,89 @@
+/*
+ * text_section.h
+ *	  The text section of a segment, one per BM25 column: dictionary, postings
+ *	  and length norms.
+ */
+#ifndef ELAC_TEXT_SECTION_H
+#define ELAC_TEXT_SECTION_H
+
+#include "elacsym.h"
+
+#include "base/bitmap.h"
+#include "storage/blob.h"
+#include "text/analyze.h"
+#include "text/bm25.h"
+
+/* ---- writing ---- */
+
+typedef struct ElacTextWriter ElacTextWriter;
+
+/* Collects in memory, in CurrentMemoryContext's child of its own. */
+extern ElacTextWriter *elac_text_writer_begin(void);
+
+/* Adds row seq = 0, 1, 2, ... in order of arrival. */
+extern void elac_text_writer_add(ElacTextWriter *writer, const ElacTermVector *terms);
+extern Size elac_text_writer_memory(const ElacTextWriter *writer);
+
+/*
+ * Writes the section.  doc_of_seq maps arrival order to document number (a
+ * permutation of 0 .. ndocs-1), NULL = identity.  Frees the writer.
+ */
+extern void elac_text_writer_finish(ElacTextWriter *writer, const ElacDoc *doc_of_seq, uint32 ndocs, ElacSectionWriter *out);
+
+typedef struct ElacTextReader ElacTextReader;
+
+/*
+ * Merges sections term by term with memory of one term's postings.
+ * maps[i][doc] is the new number of source i's doc, ELAC_INVALID_DOC when the
+ * row is dropped.
+ */
+extern void elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps, int nsources, uint32 ndocs, ElacSectionWriter *out);
+
+/* ---- reading ---- */
+
+extern ElacTextReader *elac_text_open(const ElacSection *section, uint32 ndocs);
+extern ElacFieldStats elac_text_stats(const ElacTextReader *reader);
+
+/* Document frequency of a term in this section, dead rows included; 0 when absent. */
+extern uint32 elac_text_df(ElacTextReader *reader, const char *bytes, uint32 len);
+
+/* NULL documents of the column. */
+extern void elac_text_null_docs(ElacTextReader *reader, ElacBitmap *out);
+
+/* ---- searching ---- */
+
+/* A document found. */
+typedef struct ElacTextHit
+{
+	double		score;			/* > 0 */
+	uint32		source;
+	ElacDoc		doc;
+} ElacTextHit;
+
+/*
+ * The best capacity hits: score descending, then source, then doc ascending.
+ * Shared by all sources of a scan.
+ */
+typedef struct ElacTextHeap ElacTextHeap;
+
+extern ElacTextHeap *elac_text_heap_create(uint32 capacity);
+extern void elac_text_heap_push(ElacTextHeap *heap, const ElacTextHit *hit);
+extern ElacTextHit *elac_text_heap_finish(ElacTextHeap *heap, uint32 *nhits);	/* best first; empties */
+
+/* Declares the posting ranges that the query will read. */
+extern void elac_text_prefetch(ElacTextReader *reader, const ElacBm25Field *field);
+
+/*
+ * Scores every allowed document that has a query term, into heap.  readers[i]
+ * serves query->fields[i]; allowed NULL = all.
+ */
+extern void elac_text_search(ElacTextReader **readers, const ElacBm25Query *query, const ElacBitmap *allowed,
+							 uint32 source, ElacTextHeap *heap);
+
+/* Documents with at least one of the query's terms (to tell score 0 from the rest). */
+extern void elac_text_matches(ElacTextReader **readers, const ElacBm25Query *query, ElacBitmap *out);
+
+/* Deep check: order of terms and postings, counts, norms, stats; raises. */
+extern void elac_text_verify(ElacTextReader *reader);
+
+#endif							/* ELAC_TEXT_SECTION_H */

@@ -1,0 +1,104 @@
+/*
+ * vector_section.h
+ *	  The vector section of a segment: RaBitQ codes in cluster order.
+ *
+ * Documents are numbered in the order of their leaf; a list is a range of
+ * numbers.  Lists 0 .. nlists-1 hold finite vectors, then one list of NAN and
+ * one of NULL rows, which have no codes.
+ */
+#ifndef ELAC_VECTOR_SECTION_H
+#define ELAC_VECTOR_SECTION_H
+
+#include "elacsym.h"
+
+#include "base/bitmap.h"
+#include "storage/blob.h"
+#include "vector/codebook.h"
+
+/* ---- writing ---- */
+
+typedef struct ElacVectorWriter ElacVectorWriter;
+
+/* ndocs counts all rows; bits 1..8.  Cut is chosen by ndocs. */
+extern ElacVectorWriter *elac_vector_writer_begin(const ElacCodebook *codebook, int bits, uint32 ndocs);
+
+/*
+ * Adds the next document.  Documents come in order of class (finite, NAN,
+ * NULL) and, among finite ones, of leaf.  vector: prepared, NULL unless finite.
+ */
+extern void elac_vector_writer_add(ElacVectorWriter *writer, ElacVectorClass class, uint32 leaf, const float *vector);
+
+typedef struct ElacVectorReader ElacVectorReader;
+
+/*
+ * Adds the next document by copying its codes from a segment of the same
+ * codebook and bits whose list for it has the same centroid; false (and
+ * nothing added) when it must be encoded anew from its vector.
+ */
+extern bool elac_vector_writer_copy(ElacVectorWriter *writer, uint32 leaf, ElacVectorReader *from, ElacDoc doc);
+extern void elac_vector_writer_finish(ElacVectorWriter *writer, ElacSectionWriter *out);
+
+/* ---- reading ---- */
+
+/* Validates the section's header and list offsets against ndocs and codebook. */
+extern ElacVectorReader *elac_vector_open(const ElacSection *section, const ElacCodebook *codebook, uint32 ndocs);
+extern uint32 elac_vector_nlists(const ElacVectorReader *reader);
+extern int	elac_vector_cut(const ElacVectorReader *reader);
+extern int	elac_vector_bits(const ElacVectorReader *reader);
+
+/* Documents [*first, *last) of a list; list nlists is NAN, nlists + 1 NULL. */
+extern void elac_vector_list_range(const ElacVectorReader *reader, uint32 list, ElacDoc *first, ElacDoc *last);
+
+/* Leaf of a finite document as stored (kept for merges); class of any document. */
+extern ElacVectorClass elac_vector_doc_class(ElacVectorReader *reader, ElacDoc doc);
+extern uint32 elac_vector_doc_leaf(ElacVectorReader *reader, ElacDoc doc);
+
+/* ---- searching ---- */
+
+/* A query, prepared once per scan for one codebook: rotation and look-up tables. */
+typedef struct ElacVectorQuery ElacVectorQuery;
+
+extern ElacVectorQuery *elac_vector_query_begin(const ElacCodebook *codebook, const float *prepared, double epsilon);
+
+/*
+ * Lists of a cut in ascending distance from the query to their centroids;
+ * palloc'd array of nlists.  Cached in the query per cut.
+ */
+extern const uint32 *elac_vector_query_lists(ElacVectorQuery *query, int cut);
+
+/* A document found, with its estimated distance and a probable lower bound. */
+typedef struct ElacVectorCandidate
+{
+	float		estimate;		/* in the metric's internal unit: L2 squared, or -ip, or 1 - ip */
+	float		lower;			/* estimate minus its error */
+	uint32		source;
+	ElacDoc		doc;
+} ElacVectorCandidate;
+
+/*
+ * The best capacity candidates by estimate (a max-heap), shared by all sources
+ * of a scan so that a threshold found in one prunes the next.
+ */
+typedef struct ElacVectorHeap ElacVectorHeap;
+
+extern ElacVectorHeap *elac_vector_heap_create(uint32 capacity);
+extern void elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate);
+
+/* Sorted by lower bound, ascending; empties the heap.  palloc'd. */
+extern ElacVectorCandidate *elac_vector_heap_finish(ElacVectorHeap *heap, uint32 *ncandidates);
+
+/* Declares the ranges that scanning lists would read. */
+extern void elac_vector_prefetch(ElacVectorReader *reader, const uint32 *lists, uint32 nlists);
+
+/*
+ * Scans lists: 1-bit pass with bound, then full codes of survivors, into heap.
+ * allowed: documents that may be returned (live and filtered), NULL = all.
+ * Returns the number of documents scored.
+ */
+extern uint64 elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 *lists, uint32 nlists,
+							   const ElacBitmap *allowed, uint32 source, ElacVectorHeap *heap);
+
+/* Deep check: every code's factors finite, padding zero, leaves in order; raises. */
+extern void elac_vector_verify(ElacVectorReader *reader);
+
+#endif							/* ELAC_VECTOR_SECTION_H */
