@@ -11,6 +11,8 @@
 #error "elacsym is written for PostgreSQL 15 to 18"
 #endif
 
-/* MarkGUCPrefixReserved exists since 15; EmitWarningsOnPlaceholders before. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #endif							/* ELAC_COMPAT_H */

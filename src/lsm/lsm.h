@@ -45,8 +45,11 @@ extern const ElacCodebook *elac_codebook_get(ElacSnapshot *snapshot, uint64 id);
 
 /* ---- delta (lsm/delta.c) ---- */
 
-/* Appends a row, durable with the transaction's commit.  Takes one lane's lock. */
-extern void elac_delta_append(Relation index, const ElacRowType *type, const ElacRow *row);
+/*
+ * Appends a row, durable with the transaction's commit.  Takes one lane's
+ * lock.  Returns the number of rows now in that lane.
+ */
+extern uint32 elac_delta_append(Relation index, const ElacRowType *type, const ElacRow *row);
 
 /*
  * All rows of the frozen and live lanes of a snapshot, numbered 0 .. ndocs-1.

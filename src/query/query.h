@@ -94,9 +94,12 @@ extern const ElacQueryCounters *elac_query_counters(const ElacScan *scan);
 extern void elac_query_close(ElacScan *scan);
 
 /*
- * Statistics for a text query over an index (or, for a partitioned index, over
- * all its leaf indexes): df, N, total length, once per statement.
+ * A text query over columns of an index (or, for a partitioned index, over all
+ * its leaf indexes): analysed, df, N and lengths summed, prepared; once per
+ * statement, shared by scan and projection.  attnos are index attribute
+ * numbers from 1.  The result lives until the end of the transaction and is not
+ * changed.  The stored form of elacsym_query is in query/bound_query.h.
  */
-extern ElacBm25Query *elac_query_text_prepare(Oid index, int column, Datum query_text);
+extern ElacBm25Query *elac_query_text_prepare(Oid index, const int16 *attnos, int nattnos, Datum query_text);
 
 #endif							/* ELAC_QUERY_H */
