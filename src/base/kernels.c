@@ -1,0 +1,99 @@
+/*
+ * kernels.c
+ *	  Chooses the implementation of the inner loops, once a process.
+ *
+ * The order of preference is avx512, avx2, neon, scalar.  The environment
+ * variable ELACSYM_KERNELS names another one; a name that this processor or
+ * build does not have is ignored, for a wrong choice would be a crash.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/kernels_impl.h"
+
+#ifdef ELAC_KERNELS_X86
+#include <cpuid.h>
+
+/* AVX2 table: half-precision conversion and fused multiply-add as well. */
+static bool
+kernels_avx2_present(void)
+{
+	unsigned	eax,
+				ebx,
+				ecx,
+				edx;
+
+	__builtin_cpu_init();
+	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+		return false;
+	/* not every supported compiler knows "f16c" as a name */
+	return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+static bool
+kernels_avx512_present(void)
+{
+	return kernels_avx2_present() &&
+		__builtin_cpu_supports("avx512f") &&
+		__builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512vl");
+}
+#endif
+
+static bool
+kernels_always_present(void)
+{
+	return true;
+}
+
+/* Best first. */
+static const struct
+{
+	const ElacKernels *kernels;
+	bool		(*present) (void);
+}			kernels_known[] = {
+#ifdef ELAC_KERNELS_X86
+	{&elac_kernels_avx512, kernels_avx512_present},
+	{&elac_kernels_avx2, kernels_avx2_present},
+#endif
+#ifdef ELAC_KERNELS_ARM
+	{&elac_kernels_neon, kernels_always_present},
+#endif
+	{&elac_kernels_scalar, kernels_always_present},
+};
+
+#define KERNELS_NKNOWN (sizeof(kernels_known) / sizeof(kernels_known[0]))
+
+const ElacKernels *
+elac_kernels_by_name(const char *name)
+{
+	for (size_t i = 0; i < KERNELS_NKNOWN; i++)
+	{
+		if (strcmp(kernels_known[i].kernels->name, name) == 0)
+			return kernels_known[i].present() ? kernels_known[i].kernels : NULL;
+	}
+	return NULL;
+}
+
+const ElacKernels *
+elac_kernels(void)
+{
+	static const ElacKernels *chosen = NULL;
+
+	if (chosen == NULL)
+	{
+		const char *wanted = getenv("ELACSYM_KERNELS");
+
+		if (wanted != NULL)
+			chosen = elac_kernels_by_name(wanted);
+		for (size_t i = 0; chosen == NULL; i++)
+		{
+			/* ends: the last entry is always present */
+			if (kernels_known[i].present())
+				chosen = kernels_known[i].kernels;
+		}
+	}
+	return chosen;
+}

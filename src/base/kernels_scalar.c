@@ -1,0 +1,294 @@
+/*
+ * kernels_scalar.c
+ *	  The inner loops in plain C: what the other implementations are compared
+ *	  with, and what runs where no vector instructions are known.
+ *
+ * Sums go into eight accumulators: shorter chains of rounding, and room for
+ * the compiler to keep them in registers side by side.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/bitpack.h"
+#include "base/kernels_impl.h"
+
+#define SCALAR_LANES 8
+
+static float
+scalar_sum_lanes(const float lanes[SCALAR_LANES])
+{
+	return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+		((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+}
+
+static float
+scalar_half_to_float(uint16_t half)
+{
+	uint32_t	sign = (uint32_t) (half & 0x8000) << 16;
+	uint32_t	exponent = (half >> 10) & 0x1F;
+	uint32_t	mantissa = half & 0x3FF;
+	uint32_t	bits;
+	float		value;
+
+	if (exponent == 0)
+	{
+		/* zero or subnormal: mantissa * 2^-24, exact in a float */
+		value = (float) mantissa * 0x1.0p-24f;
+		memcpy(&bits, &value, sizeof(bits));
+		bits |= sign;
+	}
+	else if (exponent == 31)
+	{
+		/* infinity, or NaN made quiet as the processors do */
+		bits = sign | UINT32_C(0x7F800000) | (mantissa << 13);
+		if (mantissa != 0)
+			bits |= UINT32_C(0x00400000);
+	}
+	else
+		bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static uint16_t
+scalar_float_to_half(float value)
+{
+	uint32_t	bits;
+	uint16_t	sign;
+	uint32_t	magnitude;
+
+	memcpy(&bits, &value, sizeof(bits));
+	sign = (uint16_t) ((bits >> 16) & 0x8000);
+	magnitude = bits & UINT32_C(0x7FFFFFFF);
+
+	if (magnitude > UINT32_C(0x7F800000))	/* NaN: quiet, top of the payload kept */
+		return (uint16_t) (sign | 0x7E00 | ((magnitude >> 13) & 0x3FF));
+	if (magnitude >= UINT32_C(0x477FF000))	/* 65520 and more round to infinity */
+		return (uint16_t) (sign | 0x7C00);
+	if (magnitude < UINT32_C(0x38800000))
+	{
+		/* below 2^-14: the result counts units of 2^-24; rintf rounds to even */
+		float		units;
+
+		memcpy(&units, &magnitude, sizeof(units));
+		return (uint16_t) (sign | (uint16_t) rintf(units * 0x1.0p24f));
+	}
+
+	/* round to nearest, ties to even; a carry moves into the exponent rightly */
+	magnitude += 0xFFF + ((magnitude >> 13) & 1);
+	return (uint16_t) (sign | ((magnitude - UINT32_C(0x38000000)) >> 13));
+}
+
+static float
+scalar_l2sq_f32(const float *a, const float *b, size_t n)
+{
+	float		lanes[SCALAR_LANES] = {0};
+	size_t		i = 0;
+
+	for (; i + SCALAR_LANES <= n; i += SCALAR_LANES)
+	{
+		for (size_t j = 0; j < SCALAR_LANES; j++)
+		{
+			float		diff = a[i + j] - b[i + j];
+
+			lanes[j] += diff * diff;
+		}
+	}
+	for (; i < n; i++)
+	{
+		float		diff = a[i] - b[i];
+
+		lanes[i % SCALAR_LANES] += diff * diff;
+	}
+	return scalar_sum_lanes(lanes);
+}
+
+static float
+scalar_ip_f32(const float *a, const float *b, size_t n)
+{
+	float		lanes[SCALAR_LANES] = {0};
+	size_t		i = 0;
+
+	for (; i + SCALAR_LANES <= n; i += SCALAR_LANES)
+	{
+		for (size_t j = 0; j < SCALAR_LANES; j++)
+			lanes[j] += a[i + j] * b[i + j];
+	}
+	for (; i < n; i++)
+		lanes[i % SCALAR_LANES] += a[i] * b[i];
+	return scalar_sum_lanes(lanes);
+}
+
+static float
+scalar_l1_f32(const float *a, const float *b, size_t n)
+{
+	float		lanes[SCALAR_LANES] = {0};
+	size_t		i = 0;
+
+	for (; i + SCALAR_LANES <= n; i += SCALAR_LANES)
+	{
+		for (size_t j = 0; j < SCALAR_LANES; j++)
+			lanes[j] += fabsf(a[i + j] - b[i + j]);
+	}
+	for (; i < n; i++)
+		lanes[i % SCALAR_LANES] += fabsf(a[i] - b[i]);
+	return scalar_sum_lanes(lanes);
+}
+
+static void
+scalar_cosine_f32(const float *a, const float *b, size_t n, float *ab, float *aa, float *bb)
+{
+	*ab = scalar_ip_f32(a, b, n);
+	*aa = scalar_ip_f32(a, a, n);
+	*bb = scalar_ip_f32(b, b, n);
+}
+
+static float
+scalar_l2sq_f16(const uint16_t *a, const uint16_t *b, size_t n)
+{
+	float		lanes[SCALAR_LANES] = {0};
+
+	for (size_t i = 0; i < n; i++)
+	{
+		float		diff = scalar_half_to_float(a[i]) - scalar_half_to_float(b[i]);
+
+		lanes[i % SCALAR_LANES] += diff * diff;
+	}
+	return scalar_sum_lanes(lanes);
+}
+
+static float
+scalar_ip_f16(const uint16_t *a, const uint16_t *b, size_t n)
+{
+	float		lanes[SCALAR_LANES] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		lanes[i % SCALAR_LANES] += scalar_half_to_float(a[i]) * scalar_half_to_float(b[i]);
+	return scalar_sum_lanes(lanes);
+}
+
+static float
+scalar_l1_f16(const uint16_t *a, const uint16_t *b, size_t n)
+{
+	float		lanes[SCALAR_LANES] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		lanes[i % SCALAR_LANES] += fabsf(scalar_half_to_float(a[i]) - scalar_half_to_float(b[i]));
+	return scalar_sum_lanes(lanes);
+}
+
+static void
+scalar_cosine_f16(const uint16_t *a, const uint16_t *b, size_t n, float *ab, float *aa, float *bb)
+{
+	float		lanes_ab[SCALAR_LANES] = {0};
+	float		lanes_aa[SCALAR_LANES] = {0};
+	float		lanes_bb[SCALAR_LANES] = {0};
+
+	for (size_t i = 0; i < n; i++)
+	{
+		float		x = scalar_half_to_float(a[i]);
+		float		y = scalar_half_to_float(b[i]);
+
+		lanes_ab[i % SCALAR_LANES] += x * y;
+		lanes_aa[i % SCALAR_LANES] += x * x;
+		lanes_bb[i % SCALAR_LANES] += y * y;
+	}
+	*ab = scalar_sum_lanes(lanes_ab);
+	*aa = scalar_sum_lanes(lanes_aa);
+	*bb = scalar_sum_lanes(lanes_bb);
+}
+
+static void
+scalar_f16_to_f32(const uint16_t *src, float *dst, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dst[i] = scalar_half_to_float(src[i]);
+}
+
+static void
+scalar_f32_to_f16(const float *src, uint16_t *dst, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dst[i] = scalar_float_to_half(src[i]);
+}
+
+/*
+ * Butterflies with distance 1, 2, 4, ... n/2.  Every implementation does the
+ * same additions in the same order, so results are bit-identical.
+ */
+static void
+scalar_hadamard(float *x, size_t n)
+{
+	for (size_t h = 1; h < n; h *= 2)
+	{
+		for (size_t i = 0; i < n; i += 2 * h)
+		{
+			for (size_t j = i; j < i + h; j++)
+			{
+				float		u = x[j];
+				float		v = x[j + h];
+
+				x[j] = u + v;
+				x[j + h] = u - v;
+			}
+		}
+	}
+}
+
+static void
+scalar_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t out[32])
+{
+	memset(out, 0, 32 * sizeof(uint32_t));
+	for (size_t u = 0; u < units; u++)
+	{
+		for (size_t half = 0; half < 2; half++)
+		{
+			const uint8_t *code = codes + u * 32 + half * 16;
+			const uint8_t *table = lut + u * 32 + half * 16;
+
+			for (size_t j = 0; j < 16; j++)
+			{
+				/* perm[j]: even bytes are documents 0..7, odd ones 8..15 */
+				size_t		doc = j / 2 + (j & 1) * 8;
+
+				out[doc] += table[code[j] & 15];
+				out[doc + 16] += table[code[j] >> 4];
+			}
+		}
+	}
+}
+
+static float
+scalar_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
+{
+	float		lanes[SCALAR_LANES] = {0};
+	uint32_t	values[64];
+
+	/* 64 values fill 8 * width bytes exactly, so every chunk starts on a byte */
+	for (size_t i = 0; i < n; i += 64)
+	{
+		size_t		chunk = n - i < 64 ? n - i : 64;
+
+		elac_bitunpack(code + i / 8 * width, chunk, width, values);
+		for (size_t j = 0; j < chunk; j++)
+			lanes[j % SCALAR_LANES] += q[i + j] * (float) values[j];
+	}
+	return scalar_sum_lanes(lanes);
+}
+
+const ElacKernels elac_kernels_scalar = {
+	.name = "scalar",
+	.l2sq_f32 = scalar_l2sq_f32,
+	.ip_f32 = scalar_ip_f32,
+	.l1_f32 = scalar_l1_f32,
+	.cosine_f32 = scalar_cosine_f32,
+	.l2sq_f16 = scalar_l2sq_f16,
+	.ip_f16 = scalar_ip_f16,
+	.l1_f16 = scalar_l1_f16,
+	.cosine_f16 = scalar_cosine_f16,
+	.f16_to_f32 = scalar_f16_to_f32,
+	.f32_to_f16 = scalar_f32_to_f16,
+	.hadamard = scalar_hadamard,
+	.fastscan32 = scalar_fastscan32,
+	.ip_packed = scalar_ip_packed,
+};
