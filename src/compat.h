@@ -15,4 +15,18 @@
 #include "varatt.h"
 #endif
 
+/* A qualified name in text form to a list of String nodes (utils/regproc.h). */
+#if PG_VERSION_NUM >= 160000
+#define elac_string_to_names(name) stringToQualifiedNameList((name), NULL)
+#else
+#define elac_string_to_names(name) stringToQualifiedNameList(name)
+#endif
+
+/* Privilege on a foreign server; users include catalog/pg_foreign_server.h and utils/acl.h. */
+#if PG_VERSION_NUM >= 160000
+#define ElacServerAclCheck(server, role, mode) object_aclcheck(ForeignServerRelationId, server, role, mode)
+#else
+#define ElacServerAclCheck(server, role, mode) pg_foreign_server_aclcheck(server, role, mode)
+#endif
+
 #endif							/* ELAC_COMPAT_H */
