@@ -29,4 +29,16 @@
 #define ElacServerAclCheck(server, role, mode) pg_foreign_server_aclcheck(server, role, mode)
 #endif
 
+/* Prefix of functions that do not return; PostgreSQL 18 has its own. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
+/* This backend's local transaction id; include storage/proc.h. */
+#if PG_VERSION_NUM >= 170000
+#define ELAC_MY_LXID (MyProc->vxid.lxid)
+#else
+#define ELAC_MY_LXID (MyProc->lxid)
+#endif
+
 #endif							/* ELAC_COMPAT_H */

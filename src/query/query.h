@@ -36,11 +36,14 @@ typedef struct ElacFilter
 	ElacPredicate predicate;
 } ElacFilter;
 
+/* Declares what elac_filter_segment() will read of a segment. */
+extern void elac_filter_prefetch(const ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment);
+
 /* Documents of a segment for which the filter is TRUE; palloc'd. */
-extern ElacBitmap *elac_filter_segment(ElacFilter *filter, ElacSegment *segment);
+extern ElacBitmap *elac_filter_segment(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment);
 
 /* The same for one row of the delta. */
-extern ElacTruth elac_filter_delta(ElacFilter *filter, ElacDeltaView *view, ElacDoc doc);
+extern ElacTruth elac_filter_delta(ElacFilter *filter, const ElacSchema *schema, ElacDeltaView *view, ElacDoc doc);
 
 /* ---- the query ---- */
 
@@ -97,8 +100,8 @@ extern void elac_query_close(ElacScan *scan);
  * A text query over columns of an index (or, for a partitioned index, over all
  * its leaf indexes): analysed, df, N and lengths summed, prepared; once per
  * statement, shared by scan and projection.  attnos are index attribute
- * numbers from 1.  The result lives until the end of the transaction and is not
- * changed.  The stored form of elacsym_query is in query/bound_query.h.
+ * numbers from 1.  The result is the caller's, in CurrentMemoryContext.  The
+ * stored form of elacsym_query is in query/bound_query.h.
  */
 extern ElacBm25Query *elac_query_text_prepare(Oid index, const int16 *attnos, int nattnos, Datum query_text);
 

@@ -1,0 +1,341 @@
+/*
+ * exec.c
+ *	  Runs a query: opens the sources, computes which rows may be returned,
+ *	  and hands out rows phase by phase until every one has been returned.
+ *
+ *	     RANKED --(batch is empty)--> REST --(no row left)--> NULL --> DONE
+ *
+ * RANKED is left out without an order or when the query itself is NULL.  A row
+ * that has been returned, or found invisible, leaves the source's pending
+ * bitmap, so no phase and no batch returns it again.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "query/exec.h"
+#include "storage/metapage.h"
+
+#define FIRST_BATCH_ROWS 20
+#define MAX_FIRST_BATCH_ROWS 2000
+
+static void
+scan_bitmap_init(ElacBitmap *bitmap, uint32 ndocs)
+{
+	bitmap->nbits = ndocs;
+	bitmap->words = MemoryContextAllocExtended(CurrentMemoryContext,
+											   (elac_bitmap_words(ndocs) + 1) * sizeof(uint64_t),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* Live rows of a segment that pass the filter. */
+static void
+scan_open_segment(ElacScan *scan, ElacSource *source)
+{
+	uint32		ndead;
+	ElacBitmap *live = elac_live_read(scan->query.index, elac_segment_ref(source->segment), &ndead);
+
+	elac_bitmap_copy(&source->pending, live);
+	if (scan->query.filter != NULL)
+	{
+		ElacBitmap *passing = elac_filter_segment(scan->query.filter, scan->schema, source->segment);
+
+		elac_bitmap_and(&source->pending, passing);
+		pfree(passing->words);
+		pfree(passing);
+	}
+	pfree(live->words);
+	pfree(live);
+}
+
+static void
+scan_open_delta(ElacScan *scan, ElacSource *source)
+{
+	for (ElacDoc doc = 0; doc < source->ndocs; doc++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (elac_delta_is_dead(scan->delta, doc))
+			continue;
+		if (scan->query.filter != NULL &&
+			elac_filter_delta(scan->query.filter, scan->schema, scan->delta, doc) != ELAC_TRUE)
+			continue;
+		elac_bitmap_set(&source->pending, doc);
+	}
+	scan->counters.delta_rows = source->ndocs;
+}
+
+/* One wave for all that the filter reads of remote segments. */
+static void
+scan_prefetch_filters(ElacScan *scan)
+{
+	int			nreaders = 0;
+	ElacBlobReader **readers;
+
+	if (scan->query.filter == NULL || scan->snapshot->nsegments == 0)
+		return;
+	readers = palloc(sizeof(ElacBlobReader *) * scan->snapshot->nsegments);
+	for (int i = 0; i < scan->snapshot->nsegments; i++)
+	{
+		ElacSegment *segment = scan->sources[i].segment;
+
+		elac_filter_prefetch(scan->query.filter, scan->schema, segment);
+		readers[nreaders++] = elac_segment_body(segment);
+	}
+	elac_blob_wait(readers, nreaders);
+	pfree(readers);
+}
+
+static void
+scan_open_sources(ElacScan *scan)
+{
+	ElacSnapshot *snapshot = scan->snapshot;
+
+	scan->delta = elac_delta_view(snapshot);
+	scan->nsources = snapshot->nsegments + 1;
+	scan->sources = palloc0(sizeof(ElacSource) * scan->nsources);
+	for (int i = 0; i < snapshot->nsegments; i++)
+	{
+		scan->sources[i].segment = elac_snapshot_segment(snapshot, i);
+		scan->sources[i].ndocs = elac_segment_ndocs(scan->sources[i].segment);
+	}
+	scan->sources[snapshot->nsegments].ndocs = elac_delta_ndocs(scan->delta);
+
+	scan_prefetch_filters(scan);
+	for (int i = 0; i < scan->nsources; i++)
+	{
+		ElacSource *source = &scan->sources[i];
+
+		scan_bitmap_init(&source->pending, source->ndocs);
+		if (source->segment != NULL)
+			scan_open_segment(scan, source);
+		else
+			scan_open_delta(scan, source);
+		source->npending = elac_bitmap_count(&source->pending);
+	}
+	scan->counters.segments = snapshot->nsegments;
+}
+
+static ElacScanPhase
+scan_first_phase(const ElacQuery *query)
+{
+	switch (query->order)
+	{
+		case ELAC_ORDER_NONE:
+			return ELAC_PHASE_REST;
+		case ELAC_ORDER_VECTOR:
+			if (query->vector_isnull)
+				return ELAC_PHASE_NULL;
+			return query->vector_class == ELAC_VECTOR_FINITE ? ELAC_PHASE_RANKED : ELAC_PHASE_REST;
+		case ELAC_ORDER_TEXT:
+			return query->text == NULL ? ELAC_PHASE_NULL : ELAC_PHASE_RANKED;
+	}
+	return ELAC_PHASE_DONE;
+}
+
+ElacScan *
+elac_query_open(const ElacQuery *query)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym query", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ElacScan   *scan = palloc0(sizeof(ElacScan));
+
+	scan->query = *query;
+	scan->context = context;
+	scan->schema = &elac_metapage_get(query->index)->schema;
+	scan->snapshot = elac_snapshot_take(query->index);
+	scan->schema = scan->snapshot->type->schema;
+	scan->phase = scan_first_phase(query);
+	scan->effort = 1.0;
+	scan->batch_rows = FIRST_BATCH_ROWS;
+	if (query->limit_hint > 0)
+		scan->batch_rows = Min(Max(query->limit_hint, FIRST_BATCH_ROWS / 2), MAX_FIRST_BATCH_ROWS);
+	scan_open_sources(scan);
+	if (scan->phase == ELAC_PHASE_RANKED && query->order == ELAC_ORDER_VECTOR)
+		scan->heap_fetch = elac_heap_fetch_begin(query->index, query->heap, query->snapshot);
+	MemoryContextSwitchTo(old);
+	return scan;
+}
+
+void
+elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid)
+{
+	if (source->segment != NULL)
+		elac_segment_tid(source->segment, doc, tid);
+	else
+		ItemPointerCopy(elac_delta_tid(scan->delta, doc), tid);
+}
+
+/* Rows whose vector is of a class. */
+static void
+scan_vector_rows(ElacScan *scan, ElacSource *source, ElacVectorClass class, ElacBitmap *out)
+{
+	const float *vector;
+
+	if (source->segment != NULL)
+	{
+		ElacVectorReader *reader = elac_segment_vector(source->segment);
+		ElacDoc		first;
+		ElacDoc		last;
+
+		elac_vector_list_range(reader, elac_vector_nlists(reader) + (class == ELAC_VECTOR_NULL ? 1 : 0), &first, &last);
+		elac_bitmap_set_range(out, first, last);
+		return;
+	}
+	for (ElacDoc doc = 0; doc < source->ndocs; doc++)
+		if (elac_delta_vector(scan->delta, doc, &vector) == class)
+			elac_bitmap_set(out, doc);
+}
+
+/* Rows that are NULL in all the fields of the query. */
+static void
+scan_text_nulls(ElacScan *scan, ElacSource *source, ElacBitmap *out)
+{
+	ElacBm25Query *text = scan->query.text;
+
+	elac_bitmap_fill(out);
+	for (int i = 0; i < text->nfields; i++)
+	{
+		int			column = text->fields[i].column;
+
+		if (source->segment != NULL)
+		{
+			ElacBitmap	nulls;
+
+			scan_bitmap_init(&nulls, source->ndocs);
+			elac_text_null_docs(elac_segment_text(source->segment, column), &nulls);
+			elac_bitmap_and(out, &nulls);
+			pfree(nulls.words);
+			continue;
+		}
+		for (ElacDoc doc = 0; doc < source->ndocs; doc++)
+			if (!elac_delta_terms(scan->delta, doc, column)->isnull)
+				elac_bitmap_clear(out, doc);
+	}
+}
+
+ElacBitmap *
+elac_phase_rows(ElacScan *scan, ElacSource *source, ElacScanPhase phase)
+{
+	ElacBitmap *rows = palloc(sizeof(ElacBitmap));
+	const ElacQuery *query = &scan->query;
+	bool		all_null = phase == ELAC_PHASE_NULL &&
+		((query->order == ELAC_ORDER_VECTOR && query->vector_isnull) ||
+		 (query->order == ELAC_ORDER_TEXT && query->text == NULL));
+
+	scan_bitmap_init(rows, source->ndocs);
+	if (query->order == ELAC_ORDER_NONE || all_null)
+	{
+		elac_bitmap_copy(rows, &source->pending);
+		return rows;
+	}
+	if (query->order == ELAC_ORDER_VECTOR)
+		scan_vector_rows(scan, source, ELAC_VECTOR_NULL, rows);
+	else
+		scan_text_nulls(scan, source, rows);
+	if (phase == ELAC_PHASE_REST)
+		elac_bitmap_not(rows);
+	elac_bitmap_and(rows, &source->pending);
+	return rows;
+}
+
+/* The distance that all rows of an unranked phase have. */
+static double
+scan_phase_distance(const ElacScan *scan)
+{
+	return scan->query.order == ELAC_ORDER_VECTOR ? (double) NAN : 0.0;
+}
+
+/* Next row of the REST or NULL phase. */
+static bool
+scan_next_unranked(ElacScan *scan, ElacResult *result)
+{
+	while (scan->source < scan->nsources)
+	{
+		ElacSource *source = &scan->sources[scan->source];
+
+		CHECK_FOR_INTERRUPTS();
+		if (scan->phase_rows == NULL)
+		{
+			scan->phase_rows = elac_phase_rows(scan, source, scan->phase);
+			scan->doc = 0;
+		}
+		scan->doc = elac_bitmap_next(scan->phase_rows, scan->doc);
+		if (scan->doc < source->ndocs)
+		{
+			elac_source_tid(scan, source, scan->doc, &result->tid);
+			elac_bitmap_clear(&source->pending, scan->doc);
+			scan->doc++;
+			result->isnull = scan->phase == ELAC_PHASE_NULL;
+			result->distance = result->isnull ? 0.0 : scan_phase_distance(scan);
+			return true;
+		}
+		pfree(scan->phase_rows->words);
+		pfree(scan->phase_rows);
+		scan->phase_rows = NULL;
+		scan->source++;
+	}
+	return false;
+}
+
+static bool
+scan_next_ranked(ElacScan *scan, ElacResult *result)
+{
+	if (scan->next >= scan->nresults)
+	{
+		bool		found;
+
+		if (scan->results != NULL)
+			pfree(scan->results);
+		scan->results = NULL;
+		scan->nresults = 0;
+		scan->next = 0;
+		scan->counters.batches++;
+		found = scan->query.order == ELAC_ORDER_VECTOR ? elac_vector_batch(scan) : elac_text_batch(scan);
+		if (!found)
+			return false;
+	}
+	*result = scan->results[scan->next++];
+	return true;
+}
+
+bool
+elac_query_next(ElacScan *scan, ElacResult *result)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->context);
+	bool		found = false;
+
+	while (!found && scan->phase != ELAC_PHASE_DONE)
+	{
+		found = scan->phase == ELAC_PHASE_RANKED
+			? scan_next_ranked(scan, result)
+			: scan_next_unranked(scan, result);
+		if (!found)
+		{
+			if (scan->phase == ELAC_PHASE_REST && scan->query.order == ELAC_ORDER_NONE)
+				scan->phase = ELAC_PHASE_DONE;
+			else
+				scan->phase++;
+			scan->source = 0;
+		}
+	}
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+const ElacQueryCounters *
+elac_query_counters(const ElacScan *scan)
+{
+	return &scan->counters;
+}
+
+void
+elac_query_close(ElacScan *scan)
+{
+	if (scan->heap_fetch != NULL)
+		elac_heap_fetch_end(scan->heap_fetch);
+	elac_snapshot_release(scan->snapshot);
+	MemoryContextDelete(scan->context);
+}

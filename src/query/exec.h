@@ -1,0 +1,75 @@
+/*
+ * exec.h
+ *	  Private to query/: the state of a running query.
+ */
+#ifndef ELAC_EXEC_H
+#define ELAC_EXEC_H
+
+#include "query/heap_fetch.h"
+#include "query/query.h"
+
+/* One segment, or the delta (segment NULL, the last source). */
+typedef struct ElacSource
+{
+	ElacSegment *segment;
+	uint32		ndocs;
+	ElacBitmap	pending;		/* rows that pass and have not been returned or found dead */
+	uint32		npending;		/* when the scan began */
+} ElacSource;
+
+/* What is being returned. */
+typedef enum ElacScanPhase
+{
+	ELAC_PHASE_RANKED,			/* rows with a finite distance or a score, in batches */
+	ELAC_PHASE_REST,			/* no order, or: zero vectors (NaN), texts that score 0 */
+	ELAC_PHASE_NULL,			/* rows whose distance is NULL */
+	ELAC_PHASE_DONE
+} ElacScanPhase;
+
+typedef struct ElacScanQuery	/* the vector query against one codebook */
+{
+	uint64		codebook;
+	ElacVectorQuery *query;
+} ElacScanQuery;
+
+struct ElacScan
+{
+	ElacQuery	query;
+	const ElacSchema *schema;
+	MemoryContext context;
+	ElacSnapshot *snapshot;
+	ElacDeltaView *delta;
+	int			nsources;
+	ElacSource *sources;
+	ElacScanPhase phase;
+	ElacQueryCounters counters;
+
+	/* ranked rows ready to be returned */
+	ElacResult *results;
+	uint32		nresults;
+	uint32		next;
+	uint32		batch_rows;		/* rows wanted of the next batch */
+	double		effort;			/* factor on the number of lists to probe */
+
+	/* cursor of the unranked phases */
+	int			source;
+	ElacDoc		doc;
+	ElacBitmap *phase_rows;		/* rows of the current source in this phase */
+
+	/* vector order */
+	ElacHeapFetch *heap_fetch;
+	int			nqueries;
+	ElacScanQuery *queries;
+};
+
+/* query/vector_batch.c, query/text_batch.c: fill results with the next ranked rows; false when there are none left. */
+extern bool elac_vector_batch(ElacScan *scan);
+extern bool elac_text_batch(ElacScan *scan);
+
+/* Rows of a source that belong into the REST or NULL phase, ANDed with pending; palloc'd. */
+extern ElacBitmap *elac_phase_rows(ElacScan *scan, ElacSource *source, ElacScanPhase phase);
+
+/* Heap tid of a row of a source. */
+extern void elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid);
+
+#endif							/* ELAC_EXEC_H */

@@ -1,0 +1,201 @@
+/*
+ * filter.c
+ *	  Evaluates a tree of conditions over a segment (as bitmaps) or over one
+ *	  row of the delta.
+ *
+ * SQL's logic has three values, so each node gives two bitmaps: where it is
+ * true and where it is unknown.  What is neither is false.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "query/query.h"
+
+typedef struct FilterResult
+{
+	ElacBitmap *is_true;
+	ElacBitmap *is_unknown;
+} FilterResult;
+
+static ElacBitmap *
+filter_bitmap_create(uint32 ndocs)
+{
+	ElacBitmap *bitmap = palloc(sizeof(ElacBitmap));
+
+	bitmap->nbits = ndocs;
+	bitmap->words = palloc0(elac_bitmap_words(ndocs) * sizeof(uint64_t) + sizeof(uint64_t));
+	return bitmap;
+}
+
+static void
+filter_bitmap_free(ElacBitmap *bitmap)
+{
+	pfree(bitmap->words);
+	pfree(bitmap);
+}
+
+/* IS NULL on a vector column: the section's last list. */
+static void
+filter_vector_nulls(ElacSegment *segment, ElacBitmap *out)
+{
+	ElacVectorReader *reader = elac_segment_vector(segment);
+	ElacDoc		first;
+	ElacDoc		last;
+
+	elac_vector_list_range(reader, elac_vector_nlists(reader) + 1, &first, &last);
+	elac_bitmap_set_range(out, first, last);
+}
+
+static FilterResult
+filter_predicate(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+{
+	uint32		ndocs = elac_segment_ndocs(segment);
+	int			column = filter->predicate.column;
+	FilterResult result;
+
+	result.is_true = filter_bitmap_create(ndocs);
+	result.is_unknown = filter_bitmap_create(ndocs);
+	switch (schema->columns[column].kind)
+	{
+		case ELAC_COLUMN_ATTR:
+			elac_attr_select(elac_segment_attr(segment, column), &filter->predicate,
+							 result.is_true, result.is_unknown);
+			break;
+		case ELAC_COLUMN_TEXT:
+			Assert(filter->predicate.kind == ELAC_PREDICATE_IS_NULL);
+			elac_text_null_docs(elac_segment_text(segment, column), result.is_true);
+			break;
+		case ELAC_COLUMN_VECTOR:
+			Assert(filter->predicate.kind == ELAC_PREDICATE_IS_NULL);
+			filter_vector_nulls(segment, result.is_true);
+			break;
+	}
+	return result;
+}
+
+/* true AND: both; unknown: neither is false, and not true. */
+static void
+filter_and(FilterResult *left, FilterResult *right)
+{
+	/* possible = true or unknown, on both sides */
+	elac_bitmap_or(left->is_unknown, left->is_true);
+	elac_bitmap_or(right->is_unknown, right->is_true);
+	elac_bitmap_and(left->is_unknown, right->is_unknown);
+	elac_bitmap_and(left->is_true, right->is_true);
+	elac_bitmap_andnot(left->is_unknown, left->is_true);
+}
+
+static void
+filter_or(FilterResult *left, FilterResult *right)
+{
+	elac_bitmap_or(left->is_true, right->is_true);
+	elac_bitmap_or(left->is_unknown, right->is_unknown);
+	elac_bitmap_andnot(left->is_unknown, left->is_true);
+}
+
+static FilterResult
+filter_evaluate(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+{
+	FilterResult result;
+
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	if (filter->kind == ELAC_FILTER_PREDICATE)
+		return filter_predicate(filter, schema, segment);
+
+	result = filter_evaluate(filter->children[0], schema, segment);
+	if (filter->kind == ELAC_FILTER_NOT)
+	{
+		/* not true becomes the rest: neither true nor unknown */
+		elac_bitmap_or(result.is_true, result.is_unknown);
+		elac_bitmap_not(result.is_true);
+		return result;
+	}
+	for (int i = 1; i < filter->nchildren; i++)
+	{
+		FilterResult child = filter_evaluate(filter->children[i], schema, segment);
+
+		if (filter->kind == ELAC_FILTER_AND)
+			filter_and(&result, &child);
+		else
+			filter_or(&result, &child);
+		filter_bitmap_free(child.is_true);
+		filter_bitmap_free(child.is_unknown);
+	}
+	return result;
+}
+
+ElacBitmap *
+elac_filter_segment(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+{
+	FilterResult result = filter_evaluate(filter, schema, segment);
+
+	filter_bitmap_free(result.is_unknown);
+	return result.is_true;
+}
+
+void
+elac_filter_prefetch(const ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+{
+	if (filter->kind == ELAC_FILTER_PREDICATE)
+	{
+		int			column = filter->predicate.column;
+
+		if (schema->columns[column].kind == ELAC_COLUMN_ATTR)
+			elac_attr_prefetch(elac_segment_attr(segment, column));
+		return;
+	}
+	for (int i = 0; i < filter->nchildren; i++)
+		elac_filter_prefetch(filter->children[i], schema, segment);
+}
+
+static ElacTruth
+filter_delta_predicate(ElacFilter *filter, const ElacSchema *schema, ElacDeltaView *view, ElacDoc doc)
+{
+	int			column = filter->predicate.column;
+	bool		isnull;
+	Datum		value;
+
+	switch (schema->columns[column].kind)
+	{
+		case ELAC_COLUMN_TEXT:
+			return elac_delta_terms(view, doc, column)->isnull ? ELAC_TRUE : ELAC_FALSE;
+		case ELAC_COLUMN_VECTOR:
+			{
+				const float *vector;
+
+				return elac_delta_vector(view, doc, &vector) == ELAC_VECTOR_NULL ? ELAC_TRUE : ELAC_FALSE;
+			}
+		default:
+			value = elac_delta_attr(view, doc, column, &isnull);
+			return elac_predicate_test(&filter->predicate, value, isnull);
+	}
+}
+
+ElacTruth
+elac_filter_delta(ElacFilter *filter, const ElacSchema *schema, ElacDeltaView *view, ElacDoc doc)
+{
+	ElacTruth	deciding = filter->kind == ELAC_FILTER_AND ? ELAC_FALSE : ELAC_TRUE;
+	ElacTruth	result;
+
+	check_stack_depth();
+	if (filter->kind == ELAC_FILTER_PREDICATE)
+		return filter_delta_predicate(filter, schema, view, doc);
+	if (filter->kind == ELAC_FILTER_NOT)
+	{
+		result = elac_filter_delta(filter->children[0], schema, view, doc);
+		return result == ELAC_UNKNOWN ? ELAC_UNKNOWN : (result == ELAC_TRUE ? ELAC_FALSE : ELAC_TRUE);
+	}
+	result = filter->kind == ELAC_FILTER_AND ? ELAC_TRUE : ELAC_FALSE;
+	for (int i = 0; i < filter->nchildren; i++)
+	{
+		ElacTruth	child = elac_filter_delta(filter->children[i], schema, view, doc);
+
+		if (child == deciding)
+			return deciding;
+		if (child == ELAC_UNKNOWN)
+			result = ELAC_UNKNOWN;
+	}
+	return result;
+}
