@@ -27,11 +27,17 @@ typedef struct ElacCacheCounters
 /* The page when it is near, pinned; NULL otherwise. */
 extern ElacCacheSlot *elac_cache_lookup(const uint8 *object, uint32 page);
 
+/* Whether it is near; counts nothing and pins nothing. */
+extern bool elac_cache_contains(const uint8 *object, uint32 page);
+
 /*
- * Room for a page, pinned, evicting others when the limit is reached (pinned
- * pages may exceed it for a moment).  The caller fills elac_cache_data() with
- * ELAC_PAGE_DATA bytes and calls elac_cache_unpin(), or elac_cache_drop() when
- * the fetch failed.
+ * Room for a page that is not near, pinned, evicting others when the limit is
+ * reached (pinned pages may exceed it for a moment).  The caller fills
+ * elac_cache_data() with ELAC_PAGE_DATA bytes it has checked, before anything
+ * can fail, and calls elac_cache_unpin() when done with them, or
+ * elac_cache_drop() to forget them.
+ *
+ * All pins belong to CurrentResourceOwner and end with it, on an error too.
  */
 extern ElacCacheSlot *elac_cache_insert(const uint8 *object, uint32 page);
 extern uint8 *elac_cache_data(ElacCacheSlot *slot);

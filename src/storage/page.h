@@ -17,6 +17,7 @@
 
 #include "elacsym.h"
 
+#include "storage/buf.h"
 #include "storage/bufpage.h"
 #include "utils/rel.h"
 
@@ -71,5 +72,27 @@ extern bool elac_page_is_valid(Page page, ElacPageKind kind, bool check_crc, con
 
 /* The same, but raises ERRCODE_INDEX_CORRUPTED naming index and block. */
 extern void elac_page_check(Relation index, BlockNumber block, Page page, ElacPageKind kind, bool check_crc);
+
+/* An elacsym page of whatever kind, by the same checks. */
+extern bool elac_page_is_ours(Page page, bool check_crc, const char **why);
+
+/*
+ * For readers that follow block numbers: raises when page is not page number
+ * `number` (or any, ELAC_PAGE_ANY_NUMBER) of `owner`: elac_retry() in recovery,
+ * where pages are recycled under readers, elac_corrupted() otherwise.  Call
+ * with the share lock held or on a copy taken under it.
+ */
+#define ELAC_PAGE_ANY_NUMBER UINT32_MAX
+extern void elac_page_check_owned(Relation index, BlockNumber block, Page page, ElacPageKind kind,
+								  uint64 owner, uint32 number, bool check_crc);
+
+/* Raises for a block that is not what was expected: retry in recovery, corruption otherwise. */
+extern void elac_page_raise(Relation index, BlockNumber block, const char *why) pg_attribute_noreturn();
+
+/*
+ * ReadBuffer for a block number that stored bytes gave: one beyond the end of
+ * the index raises as above.  *nblocks is the size as last seen (0 at first).
+ */
+extern Buffer elac_page_buffer(Relation index, BlockNumber block, BlockNumber *nblocks, BufferAccessStrategy strategy);
 
 #endif							/* ELAC_PAGE_H */
