@@ -14,7 +14,8 @@ TAP_TESTS = 1
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 
 PG_CPPFLAGS = -I$(srcdir)/src
-PG_CFLAGS = -std=gnu11 -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+# Not -fvisibility=hidden: PostgreSQL 15 does not mark SQL functions for export.
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
             -Wno-missing-field-initializers -Wno-clobbered $(ELAC_CFLAGS)
 SHLIB_LINK = -lcurl -lzstd -lm
 
