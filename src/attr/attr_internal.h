@@ -1,0 +1,84 @@
+/*
+ * attr_internal.h
+ *	  What the files of attr/ share: the reader's state, by-value images and
+ *	  the order of types that have zones.  Included by this folder alone.
+ */
+#ifndef ELAC_ATTR_INTERNAL_H
+#define ELAC_ATTR_INTERNAL_H
+
+#include "attr/attr_format.h"
+#include "attr/attr_section.h"
+
+#define ELAC_ATTR_NO_GROUP UINT32_MAX
+
+struct ElacAttrReader
+{
+	MemoryContext context;		/* everything below, and every datum handed out */
+	ElacSection section;
+	ElacAttrType type;
+	ElacAttrHeader header;
+	ElacAttrBlock *directory;	/* header.nblocks */
+	char	  **blocks;			/* decompressed value blocks, NULL until needed */
+	ElacBitmap	nulls;			/* words NULL until needed */
+	ElacAttrZone *zones;		/* NULL until needed */
+	char	   *values;			/* by-value dictionary, NULL until needed */
+	uint32		last_block;		/* where the last value was found */
+	/* the last group of 1024 documents read */
+	uint32		group;
+	uint32		codes[ELAC_ATTR_GROUP]; /* dictionary */
+	char		fixed[ELAC_ATTR_GROUP * sizeof(Datum)]; /* plain, by value */
+};
+
+/* ---- by-value images: the typlen low bytes of 8, the others 0 ---- */
+
+extern uint64 elac_attr_image(const ElacAttrType *type, Datum value);
+extern Datum elac_attr_datum(const ElacAttrType *type, uint64 image);
+
+/* Bytes from one fixed-length, by-reference value to the next in a block. */
+extern uint32 elac_attr_stride(const ElacAttrType *type);
+
+/* typalign in bytes. */
+extern uint32 elac_attr_alignment(const ElacAttrType *type);
+
+/* True for the types whose order is known here: they get zones. */
+extern bool elac_attr_has_zones(const ElacAttrType *type);
+
+/* The type's btree order; only when elac_attr_has_zones(). */
+extern int	elac_attr_compare(const ElacAttrType *type, uint64 a, uint64 b);
+
+/* ---- reading ---- */
+
+/* Number of documents in a group. */
+extern uint32 elac_attr_group_size(const ElacAttrReader *reader, uint32 group);
+
+/* The NULL bitmap; words are all set when every document is NULL. */
+extern const ElacBitmap *elac_attr_nulls(ElacAttrReader *reader);
+extern const ElacAttrZone *elac_attr_zones(ElacAttrReader *reader); /* NULL when there are none */
+
+/* Value number index: of the dictionary, or of a document that is not NULL. */
+extern Datum elac_attr_value(ElacAttrReader *reader, uint32 index);
+
+/* Codes of a group, each below nvalues (all 0 where there is no value). */
+extern const uint32 *elac_attr_codes(ElacAttrReader *reader, uint32 group);
+
+/* Number of a document's value: its code, or itself when plain. */
+extern uint32 elac_attr_index(ElacAttrReader *reader, ElacDoc doc);
+
+/* Frees decompressed blocks other than the last one used: datums die. */
+extern void elac_attr_forget(ElacAttrReader *reader);
+
+/* ---- predicates ---- */
+
+/* One call of the operator; a NULL result is UNKNOWN. */
+extern ElacTruth elac_predicate_call(ElacPredicate *predicate, Datum value, Datum arg);
+
+/* True when the predicate's truth does not depend on the value, which may be NULL. */
+extern bool elac_predicate_constant(const ElacPredicate *predicate, ElacTruth *truth);
+
+/* ---- writing, by value number ---- */
+
+/* Enters a value and returns its number, for elac_attr_writer_add_id(). */
+extern uint32 elac_attr_writer_intern(ElacAttrWriter *writer, Datum value);
+extern void elac_attr_writer_add_id(ElacAttrWriter *writer, uint32 id);
+
+#endif							/* ELAC_ATTR_INTERNAL_H */

@@ -1,0 +1,432 @@
+/*
+ * attr_reader.c
+ *	  Opens an attribute section, checks what it reads, hands out values.
+ *
+ * Values passed by reference point into decompressed blocks, which stay in
+ * the reader's context for as long as the reader does.  A block's checksum is
+ * compared before its bytes become datums, because an operator believes what
+ * stands in a datum.  No page stays pinned.
+ */
+#include "postgres.h"
+
+#include <zstd.h>
+
+#include "access/tupmacs.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "attr/attr_internal.h"
+#include "base/bitpack.h"
+#include "base/checksum.h"
+#include "errors.h"
+
+#define attr_corrupted(reader, ...) elac_corrupted(elac_blob_name((reader)->section.head), __VA_ARGS__)
+
+/* Bytes of all codes: whole groups are 128 * width bytes each. */
+static uint64
+attr_codes_len(uint32 ndocs, unsigned width)
+{
+	uint64		whole = ndocs / ELAC_ATTR_GROUP;
+
+	return whole * (ELAC_ATTR_GROUP / 8) * width + elac_bitpack_bytes(ndocs % ELAC_ATTR_GROUP, width);
+}
+
+static uint64
+attr_nulls_len(const ElacAttrHeader *header)
+{
+	if (header->nnull == 0 || header->nnull == header->ndocs)
+		return 0;
+	return (uint64) elac_bitmap_words(header->ndocs) * sizeof(uint64);
+}
+
+/* Everything in the header that can be told without reading more; NULL when good. */
+static const char *
+attr_header_fault(const ElacAttrHeader *header, const ElacAttrType *type, const ElacSection *section, uint32 ndocs)
+{
+	uint64		head_len = sizeof(ElacAttrHeader);
+
+	if (header->magic != ELAC_ATTR_MAGIC)
+		return "its magic number is wrong";
+	if (header->crc != elac_crc32c(0, header, offsetof(ElacAttrHeader, crc)))
+		return "the checksum of its header is wrong";
+	if (header->version != ELAC_ATTR_VERSION)
+		return "its version is unknown";
+	if (header->typlen != type->typlen || (header->typbyval != 0) != type->typbyval ||
+		header->typalign != type->typalign)
+		return "it was written for another type";
+	if (header->ndocs != ndocs || header->nnull > ndocs)
+		return "its number of documents is wrong";
+	if (header->encoding == ELAC_ATTR_PLAIN)
+	{
+		if (header->nvalues != ndocs || header->width != 0 || header->codes_len != 0)
+			return "its number of values is wrong";
+	}
+	else if (header->encoding == ELAC_ATTR_DICTIONARY)
+	{
+		if (header->nvalues > ELAC_ATTR_MAX_DISTINCT || (header->nvalues == 0) != (header->nnull == ndocs) ||
+			header->width > 16 || header->codes_len != attr_codes_len(ndocs, header->width))
+			return "its dictionary's size is wrong";
+	}
+	else
+		return "its encoding is unknown";
+	if (header->nblocks > (type->typbyval ? 0 : header->nvalues))
+		return "its number of value blocks is wrong";
+	if (header->nzones != 0 && header->nzones != ((uint64) ndocs + ELAC_ATTR_GROUP - 1) / ELAC_ATTR_GROUP)
+		return "its number of zones is wrong";
+
+	head_len += (uint64) header->nblocks * sizeof(ElacAttrBlock) + (uint64) header->nzones * sizeof(ElacAttrZone);
+	if (head_len != section->head_len)
+		return "the length of its head is wrong";
+	/* each piece is bounded by the section, so that the sums cannot overflow */
+	if (header->values_len > section->body_len || header->codes_len > section->body_len ||
+		header->values_offset != attr_nulls_len(header) ||
+		header->codes_offset != TYPEALIGN64(8, header->values_offset + header->values_len) ||
+		header->codes_offset + header->codes_len != section->body_len)
+		return "the pieces of its body do not fit";
+	if (type->typbyval && header->values_len != (uint64) header->nvalues * (uint64) type->typlen)
+		return "the length of its values is wrong";
+	return NULL;
+}
+
+/* Blocks follow each other, in values and in bytes, and end where the values do. */
+static void
+attr_check_directory(const ElacAttrReader *reader)
+{
+	const ElacAttrHeader *header = &reader->header;
+	uint64		offset = 0;
+	uint64		first = 0;
+
+	if (header->directory_crc != elac_crc32c(0, reader->directory, header->nblocks * sizeof(ElacAttrBlock)))
+		attr_corrupted(reader, "The checksum of an attribute section's block directory is wrong.");
+	for (uint32 i = 0; i < header->nblocks; i++)
+	{
+		const ElacAttrBlock *block = &reader->directory[i];
+
+		if (block->offset != offset || block->first != first || block->nvalues == 0 ||
+			block->nvalues > ELAC_ATTR_BLOCK_VALUES || block->compression > ELAC_ATTR_ZSTD ||
+			block->stored_len == 0 || block->raw_len == 0 ||
+			(block->compression == ELAC_ATTR_RAW && block->stored_len != block->raw_len))
+			attr_corrupted(reader, "Block %u of an attribute section's directory makes no sense.", i);
+		offset += block->stored_len;
+		first += block->nvalues;
+	}
+	if (!reader->type.typbyval && (offset != header->values_len || first != header->nvalues))
+		attr_corrupted(reader, "An attribute section's blocks hold " UINT64_FORMAT " values in " UINT64_FORMAT
+					   " bytes, expected are %u in " UINT64_FORMAT ".",
+					   first, offset, header->nvalues, header->values_len);
+}
+
+ElacAttrReader *
+elac_attr_open(const ElacSection *section, const ElacAttrType *type, uint32 ndocs)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym attribute reader",
+												  ALLOCSET_SMALL_SIZES);
+	ElacAttrReader *reader = MemoryContextAllocZero(context, sizeof(ElacAttrReader));
+	const char *fault;
+
+	reader->context = context;
+	reader->section = *section;
+	reader->type = *type;
+	reader->group = ELAC_ATTR_NO_GROUP;
+	if (section->head_len < sizeof(ElacAttrHeader))
+		attr_corrupted(reader, "An attribute section is %llu bytes long.", (unsigned long long) section->head_len);
+	elac_section_read_head(section, 0, &reader->header, sizeof(ElacAttrHeader));
+	fault = attr_header_fault(&reader->header, type, section, ndocs);
+	if (fault != NULL)
+		attr_corrupted(reader, "An attribute section cannot be read: %s.", fault);
+
+	if (reader->header.nblocks > 0)
+	{
+		Size		bytes = mul_size(reader->header.nblocks, sizeof(ElacAttrBlock));
+
+		reader->directory = MemoryContextAllocHuge(context, bytes);
+		elac_section_read_head(section, sizeof(ElacAttrHeader), reader->directory, bytes);
+		bytes = mul_size(reader->header.nblocks, sizeof(char *));
+		reader->blocks = MemoryContextAllocHuge(context, bytes);
+		memset(reader->blocks, 0, bytes);
+	}
+	attr_check_directory(reader);
+	return reader;
+}
+
+void
+elac_attr_prefetch(ElacAttrReader *reader)
+{
+	if (reader->section.body_len > 0)
+		elac_blob_prefetch(reader->section.body, reader->section.body_offset, reader->section.body_len);
+}
+
+uint32
+elac_attr_group_size(const ElacAttrReader *reader, uint32 group)
+{
+	uint32		first = group * ELAC_ATTR_GROUP;
+
+	Assert(first < reader->header.ndocs);
+	return Min(ELAC_ATTR_GROUP, reader->header.ndocs - first);
+}
+
+const ElacBitmap *
+elac_attr_nulls(ElacAttrReader *reader)
+{
+	const ElacAttrHeader *header = &reader->header;
+	ElacBitmap	nulls;
+	Size		bytes;
+
+	if (reader->nulls.words != NULL)
+		return &reader->nulls;
+	nulls.nbits = header->ndocs;
+	bytes = elac_bitmap_words(header->ndocs) * sizeof(uint64);
+	nulls.words = MemoryContextAllocHuge(reader->context, bytes + sizeof(uint64));
+	if (header->nnull == 0)
+		elac_bitmap_zero(&nulls);
+	else if (header->nnull == header->ndocs)
+		elac_bitmap_fill(&nulls);
+	else
+	{
+		elac_section_read_body(&reader->section, 0, nulls.words, bytes);
+		if (header->ndocs % 64 != 0 && nulls.words[header->ndocs / 64] >> (header->ndocs % 64) != 0)
+			attr_corrupted(reader, "The NULL bitmap of an attribute section has bits past its end.");
+		if (elac_bitmap_count(&nulls) != header->nnull)
+			attr_corrupted(reader, "The NULL bitmap of an attribute section has %u bits set, expected are %u.",
+						   elac_bitmap_count(&nulls), header->nnull);
+	}
+	reader->nulls = nulls;
+	return &reader->nulls;
+}
+
+const ElacAttrZone *
+elac_attr_zones(ElacAttrReader *reader)
+{
+	const ElacAttrHeader *header = &reader->header;
+	ElacAttrZone *zones;
+	Size		bytes;
+
+	if (reader->zones != NULL || header->nzones == 0)
+		return reader->zones;
+	bytes = mul_size(header->nzones, sizeof(ElacAttrZone));
+	zones = MemoryContextAllocHuge(reader->context, bytes);
+	elac_section_read_head(&reader->section,
+						   sizeof(ElacAttrHeader) + (uint64) header->nblocks * sizeof(ElacAttrBlock), zones, bytes);
+	if (elac_crc32c(0, zones, bytes) != header->zones_crc)
+		attr_corrupted(reader, "The checksum of an attribute section's zones is wrong.");
+	reader->zones = zones;
+	return reader->zones;
+}
+
+/* Offsets ascend by whole values, each of which is as long as its header says; NULL when good. */
+static const char *
+attr_varlena_fault(const ElacAttrReader *reader, const ElacAttrBlock *block, const char *raw)
+{
+	const uint32 *offsets = (const uint32 *) raw;
+	Size		start = MAXALIGN((block->nvalues + 1) * sizeof(uint32));
+	uint32		alignment = elac_attr_alignment(&reader->type);
+
+	if (block->raw_len < start || offsets[0] != start || offsets[block->nvalues] != block->raw_len)
+		return "its offsets do not fit";
+	for (uint32 i = 0; i < block->nvalues; i++)
+	{
+		Size		room;
+
+		if (offsets[i + 1] < offsets[i] || offsets[i + 1] > block->raw_len || offsets[i] % alignment != 0)
+			return "an offset is out of order";
+		room = offsets[i + 1] - offsets[i];
+		if (room == 0)
+			continue;			/* the place of a NULL */
+		if (room < VARHDRSZ || !VARATT_IS_4B_U(raw + offsets[i]) || VARSIZE_4B(raw + offsets[i]) < VARHDRSZ ||
+			TYPEALIGN(alignment, (Size) VARSIZE_4B(raw + offsets[i])) != room)
+			return "the length of a value is wrong";
+	}
+	return NULL;
+}
+
+/* Reads, checks and decompresses a value block into memory of the caller's choice. */
+static void
+attr_load_block(const ElacAttrReader *reader, uint32 number, char *raw)
+{
+	const ElacAttrBlock *block = &reader->directory[number];
+	const char *fault = NULL;
+	char	   *stored = raw;
+
+	if (block->compression == ELAC_ATTR_ZSTD)
+		stored = palloc_extended(block->stored_len, MCXT_ALLOC_HUGE);
+	elac_section_read_body(&reader->section, reader->header.values_offset + block->offset, stored, block->stored_len);
+	if (elac_crc32c(0, stored, block->stored_len) != block->crc)
+		attr_corrupted(reader, "The checksum of value block %u of an attribute section is wrong.", number);
+	if (block->compression == ELAC_ATTR_ZSTD)
+	{
+		if (ZSTD_decompress(raw, block->raw_len, stored, block->stored_len) != block->raw_len)
+			attr_corrupted(reader, "Value block %u of an attribute section cannot be decompressed.", number);
+		pfree(stored);
+	}
+	if (reader->type.typlen == -1)
+		fault = attr_varlena_fault(reader, block, raw);
+	else if (block->raw_len != (uint64) block->nvalues * elac_attr_stride(&reader->type))
+		fault = "its length is wrong";
+	if (fault != NULL)
+		attr_corrupted(reader, "Value block %u of an attribute section cannot be read: %s.", number, fault);
+}
+
+static const char *
+attr_block(ElacAttrReader *reader, uint32 number)
+{
+	if (reader->blocks[number] == NULL)
+	{
+		const ElacAttrBlock *block = &reader->directory[number];
+		char	   *raw = MemoryContextAllocHuge(reader->context, block->raw_len);
+
+		PG_TRY();
+		{
+			attr_load_block(reader, number, raw);
+		}
+		PG_CATCH();
+		{
+			pfree(raw);
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+		reader->blocks[number] = raw;
+	}
+	reader->last_block = number;
+	return reader->blocks[number];
+}
+
+void
+elac_attr_forget(ElacAttrReader *reader)
+{
+	for (uint32 i = 0; i < reader->header.nblocks; i++)
+	{
+		if (i != reader->last_block && reader->blocks[i] != NULL)
+		{
+			pfree(reader->blocks[i]);
+			reader->blocks[i] = NULL;
+		}
+	}
+}
+
+/* The block that holds value number index: the last one used, or by bisection. */
+static uint32
+attr_find_block(const ElacAttrReader *reader, uint32 index)
+{
+	const ElacAttrBlock *last = &reader->directory[reader->last_block];
+	uint32		low = 0;
+	uint32		high = reader->header.nblocks;
+
+	if (index >= last->first && index - last->first < last->nvalues)
+		return reader->last_block;
+	while (high - low > 1)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (reader->directory[middle].first <= index)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* All values of a by-value dictionary, or those of a group. */
+static const char *
+attr_fixed_values(ElacAttrReader *reader, uint32 index, uint32 *first)
+{
+	uint32		typlen = reader->type.typlen;
+
+	if (reader->header.encoding == ELAC_ATTR_DICTIONARY)
+	{
+		if (reader->values == NULL)
+		{
+			char	   *values = MemoryContextAlloc(reader->context, reader->header.values_len + 1);
+
+			elac_section_read_body(&reader->section, reader->header.values_offset, values, reader->header.values_len);
+			reader->values = values;
+		}
+		*first = 0;
+		return reader->values;
+	}
+	if (reader->group != index / ELAC_ATTR_GROUP)
+	{
+		uint32		group = index / ELAC_ATTR_GROUP;
+
+		reader->group = ELAC_ATTR_NO_GROUP;
+		elac_section_read_body(&reader->section,
+							   reader->header.values_offset + (uint64) group * ELAC_ATTR_GROUP * typlen,
+							   reader->fixed, (uint64) elac_attr_group_size(reader, group) * typlen);
+		reader->group = group;
+	}
+	*first = reader->group * ELAC_ATTR_GROUP;
+	return reader->fixed;
+}
+
+Datum
+elac_attr_value(ElacAttrReader *reader, uint32 index)
+{
+	const ElacAttrType *type = &reader->type;
+	const char *raw;
+	uint32		first;
+	uint32		number;
+	const uint32 *offsets;
+
+	if (index >= reader->header.nvalues)
+		elog(ERROR, "attribute value number %u is out of range", index);
+	if (type->typbyval)
+	{
+		raw = attr_fixed_values(reader, index, &first);
+		raw += (Size) (index - first) * type->typlen;
+		return fetch_att(raw, true, type->typlen);
+	}
+	number = attr_find_block(reader, index);
+	raw = attr_block(reader, number);
+	index -= reader->directory[number].first;
+	if (type->typlen > 0)
+		return PointerGetDatum(raw + (Size) index * elac_attr_stride(type));
+	offsets = (const uint32 *) raw;
+	if (offsets[index] == offsets[index + 1])
+		attr_corrupted(reader, "A value of an attribute section is missing.");
+	return PointerGetDatum(raw + offsets[index]);
+}
+
+const uint32 *
+elac_attr_codes(ElacAttrReader *reader, uint32 group)
+{
+	const ElacAttrHeader *header = &reader->header;
+	unsigned	width = header->width;
+	uint8		packed[ELAC_ATTR_GROUP * sizeof(uint16)];
+	uint32		n;
+
+	Assert(header->encoding == ELAC_ATTR_DICTIONARY);
+	if (reader->group == group)
+		return reader->codes;
+	n = elac_attr_group_size(reader, group);
+	reader->group = ELAC_ATTR_NO_GROUP;
+	elac_section_read_body(&reader->section,
+						   header->codes_offset + (uint64) group * (ELAC_ATTR_GROUP / 8) * width,
+						   packed, elac_bitpack_bytes(n, width));
+	elac_bitunpack(packed, n, width, reader->codes);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (reader->codes[i] >= Max(header->nvalues, 1))
+			attr_corrupted(reader, "Document %u has code %u, but there are only %u values.",
+						   group * ELAC_ATTR_GROUP + i, reader->codes[i], header->nvalues);
+	}
+	reader->group = group;
+	return reader->codes;
+}
+
+uint32
+elac_attr_index(ElacAttrReader *reader, ElacDoc doc)
+{
+	if (reader->header.encoding == ELAC_ATTR_PLAIN)
+		return doc;
+	return elac_attr_codes(reader, doc / ELAC_ATTR_GROUP)[doc % ELAC_ATTR_GROUP];
+}
+
+Datum
+elac_attr_get(ElacAttrReader *reader, ElacDoc doc, bool *isnull)
+{
+	if (doc >= reader->header.ndocs)
+		elog(ERROR, "document number %u is out of range", doc);
+	*isnull = elac_bitmap_get(elac_attr_nulls(reader), doc);
+	if (*isnull)
+		return (Datum) 0;
+	return elac_attr_value(reader, elac_attr_index(reader, doc));
+}
