@@ -34,11 +34,45 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* A possibly qualified name as a list; include utils/regproc.h or utils/varlena.h through here. */
+#include "utils/regproc.h"
+#if PG_VERSION_NUM >= 160000
+#define elac_name_list(name) stringToQualifiedNameList((name), NULL)
+#else
+#define elac_name_list(name) stringToQualifiedNameList(name)
+#endif
+
 /* This backend's local transaction id; include storage/proc.h. */
 #if PG_VERSION_NUM >= 170000
 #define ELAC_MY_LXID (MyProc->vxid.lxid)
 #else
 #define ELAC_MY_LXID (MyProc->lxid)
+#endif
+
+/* The file part of a buffer's tag; users include storage/bufmgr.h. */
+#if PG_VERSION_NUM >= 160000
+#define ElacRelFile RelFileLocator
+#else
+#define ElacRelFile RelFileNode
+#endif
+
+/*
+ * A new page at the end of a fork, exclusively locked before anybody else can
+ * find it; users include storage/bufmgr.h and storage/lmgr.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#define elac_extend_relation(index, fork) \
+	ExtendBufferedRel(BMR_REL(index), (fork), NULL, EB_LOCK_FIRST)
+#else
+#define elac_extend_relation(index, fork) \
+	({ \
+		Buffer		elac_new_buffer; \
+		LockRelationForExtension((index), ExclusiveLock); \
+		elac_new_buffer = ReadBufferExtended((index), (fork), P_NEW, RBM_NORMAL, NULL); \
+		LockBuffer(elac_new_buffer, BUFFER_LOCK_EXCLUSIVE); \
+		UnlockRelationForExtension((index), ExclusiveLock); \
+		elac_new_buffer; \
+	})
 #endif
 
 #endif							/* ELAC_COMPAT_H */

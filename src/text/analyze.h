@@ -8,11 +8,13 @@
 
 #include "elacsym.h"
 
+#define ELAC_TERM_MAX 2047		/* bytes of the longest term (MAXSTRLEN of tsvector) */
+
 /* A lexeme and how often it occurs; bytes are not NUL-terminated. */
 typedef struct ElacTerm
 {
 	const char *bytes;
-	uint32		len;			/* > 0, < 2048 (MAXSTRLEN of tsvector) */
+	uint32		len;			/* 1 .. ELAC_TERM_MAX */
 	uint32		tf;				/* > 0 */
 } ElacTerm;
 
@@ -25,9 +27,12 @@ typedef struct ElacTermVector
 	ElacTerm   *terms;
 } ElacTermVector;
 
+/* The order of terms everywhere: memcmp, then length. */
+extern int	elac_term_compare(const char *a, uint32 alen, const char *b, uint32 blen);
+
 /*
- * Resolves a configuration name as stored in ElacColumn.config; raises
- * ERRCODE_UNDEFINED_OBJECT naming the index's column when it is gone.
+ * Resolves a configuration name as stored in ElacColumn.config (unqualified
+ * means pg_catalog); raises ERRCODE_UNDEFINED_OBJECT when it is gone.
  */
 extern Oid	elac_text_config(const char *name);
 
@@ -35,7 +40,7 @@ extern Oid	elac_text_config(const char *name);
  * Analyses value (detoasted by the callee if needed) into CurrentMemoryContext.
  * Same lexemes as to_tsvector(config, value), but without its limits of
  * positions and size; tokens that the parser or dictionary drops are dropped.
- * Too long tokens (>= 2048 bytes) are ignored silently.
+ * Words of 2047 bytes and more are ignored with the server's own NOTICE.
  */
 extern void elac_text_analyze(Oid config, Datum value, ElacTermVector *out);
 

@@ -1,0 +1,229 @@
+/*
+ * analyze.c
+ *	  Runs a text search configuration over a text and counts its lexemes;
+ *	  the flat form of the counts for the delta.
+ *
+ * Owns nothing: all results are in CurrentMemoryContext (the lexemes are the
+ * dictionaries' own palloc'd strings).  Callers reset that context per row.
+ * What a token is, and which lexemes it gives, is the server's business alone.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "nodes/value.h"
+#include "tsearch/ts_utils.h"
+#include "utils/regproc.h"
+
+#include "base/varint.h"
+#include "compat.h"
+#include "text/analyze.h"
+
+#define TERMS_NULL 1			/* first byte of the flat form of SQL NULL */
+#define TERMS_PRESENT 0
+#define TERM_BYTES_MIN 3		/* flat size of the smallest term: length, one byte, tf */
+
+/*
+ * Positions from here on are all stored as this one by the parser, so two
+ * lexemes there need not stem from one token.
+ */
+#define LAST_POSITION (MAXENTRYPOS - 1)
+
+int
+elac_term_compare(const char *a, uint32 alen, const char *b, uint32 blen)
+{
+	int			cmp = memcmp(a, b, Min(alen, blen));
+
+	if (cmp != 0)
+		return cmp;
+	return (alen > blen) - (alen < blen);
+}
+
+Oid
+elac_text_config(const char *name)
+{
+	List	   *names = elac_string_to_names(name);
+	Oid			config;
+
+	/* Unqualified means pg_catalog, whatever the search_path of the day is. */
+	if (list_length(names) == 1)
+		names = lcons(makeString(pstrdup("pg_catalog")), names);
+	config = get_ts_config_oid(names, true);
+	if (!OidIsValid(config))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text search configuration \"%s\" does not exist", name),
+				 errdetail("A text column of the index was built with it."),
+				 errhint("Create the configuration again, or drop the index.")));
+	list_free_deep(names);
+	return config;
+}
+
+/* By bytes, then position. */
+static int
+compare_words(const void *a, const void *b)
+{
+	const ParsedWord *x = a;
+	const ParsedWord *y = b;
+	int			cmp = elac_term_compare(x->word, x->alen, y->word, y->alen);
+
+	if (cmp != 0)
+		return cmp;
+	return (int) x->pos.pos - (int) y->pos.pos;
+}
+
+/*
+ * Measures the words (the parser's own length field has only 16 bits) and
+ * leaves out those that no term may have; returns how many are left.
+ */
+static int32
+keep_indexable(ParsedWord *words, int32 nwords)
+{
+	int32		nkept = 0;
+
+	for (int32 i = 0; i < nwords; i++)
+	{
+		size_t		len = strlen(words[i].word);
+
+		if (len == 0 || len > ELAC_TERM_MAX)
+			continue;
+		words[nkept] = words[i];
+		words[nkept++].alen = (uint32) len;
+	}
+	return nkept;
+}
+
+void
+elac_text_analyze(Oid config, Datum value, ElacTermVector *out)
+{
+	text	   *txt = DatumGetTextPP(value);
+	int32		len = VARSIZE_ANY_EXHDR(txt);
+	ParsedText	parsed;
+	int32		nwords;
+	ParsedWord *last = NULL;
+
+	memset(out, 0, sizeof(*out));
+	memset(&parsed, 0, sizeof(parsed));
+	parsed.lenwords = Max(len / 6, 2);	/* a word in six bytes; grows */
+	parsed.words = palloc((Size) parsed.lenwords * sizeof(ParsedWord));
+	parsetext(config, &parsed, VARDATA_ANY(txt), len);
+
+	nwords = keep_indexable(parsed.words, parsed.curwords);
+	if (nwords > 1)
+		qsort(parsed.words, nwords, sizeof(ParsedWord), compare_words);
+	out->terms = palloc_extended((Size) Max(nwords, 1) * sizeof(ElacTerm), MCXT_ALLOC_HUGE);
+	for (int32 i = 0; i < nwords; i++)
+	{
+		ParsedWord *word = &parsed.words[i];
+
+		if (last != NULL && elac_term_compare(last->word, last->alen, word->word, word->alen) == 0)
+		{
+			/* A dictionary that gives a lexeme twice for one token counts once, as in to_tsvector. */
+			if (last->pos.pos == word->pos.pos && word->pos.pos != LAST_POSITION)
+				continue;
+			out->terms[out->nterms - 1].tf++;
+		}
+		else
+		{
+			out->terms[out->nterms].bytes = word->word;
+			out->terms[out->nterms].len = word->alen;
+			out->terms[out->nterms].tf = 1;
+			out->nterms++;
+		}
+		out->length++;
+		last = word;
+	}
+	pfree(parsed.words);
+	if ((Pointer) txt != DatumGetPointer(value))
+		pfree(txt);
+}
+
+/*
+ * Flat form: one byte TERMS_NULL or TERMS_PRESENT; when present the number of
+ * terms, then for each its length, bytes and tf; numbers are LEB128.
+ */
+Size
+elac_terms_serialized_size(const ElacTermVector *terms)
+{
+	Size		size = 1;
+
+	if (terms->isnull)
+		return size;
+	size += elac_varint_len(terms->nterms);
+	for (uint32 i = 0; i < terms->nterms; i++)
+		size += elac_varint_len(terms->terms[i].len) + terms->terms[i].len + elac_varint_len(terms->terms[i].tf);
+	return size;
+}
+
+void
+elac_terms_serialize(const ElacTermVector *terms, uint8 *dst)
+{
+	if (terms->isnull)
+	{
+		*dst = TERMS_NULL;
+		return;
+	}
+	*dst++ = TERMS_PRESENT;
+	dst += elac_varint_put(dst, terms->nterms);
+	for (uint32 i = 0; i < terms->nterms; i++)
+	{
+		const ElacTerm *term = &terms->terms[i];
+
+		dst += elac_varint_put(dst, term->len);
+		memcpy(dst, term->bytes, term->len);
+		dst += term->len;
+		dst += elac_varint_put(dst, term->tf);
+	}
+}
+
+/* Reads one term that must come after prev (NULL for the first). */
+static bool
+parse_term(const uint8 **src, const uint8 *end, const ElacTerm *prev, ElacTerm *term)
+{
+	uint64		len;
+	uint64		tf;
+
+	if (!elac_varint_get(src, end, &len) || len == 0 || len > ELAC_TERM_MAX || len > (uint64) (end - *src))
+		return false;
+	term->bytes = (const char *) *src;
+	term->len = (uint32) len;
+	*src += len;
+	if (!elac_varint_get(src, end, &tf) || tf == 0 || tf > UINT32_MAX)
+		return false;
+	term->tf = (uint32) tf;
+	return prev == NULL || elac_term_compare(prev->bytes, prev->len, term->bytes, term->len) < 0;
+}
+
+bool
+elac_terms_parse(const uint8 *bytes, Size len, ElacTermVector *out)
+{
+	const uint8 *src = bytes;
+	const uint8 *end = bytes + len;
+	uint64		nterms;
+	uint64		length = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (len == 0)
+		return false;
+	if (*src == TERMS_NULL)
+	{
+		out->isnull = true;
+		return len == 1;
+	}
+	if (*src++ != TERMS_PRESENT || !elac_varint_get(&src, end, &nterms) ||
+		nterms > (uint64) (end - src) / TERM_BYTES_MIN)
+		return false;
+	out->terms = palloc_extended(Max(nterms, 1) * sizeof(ElacTerm), MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < nterms; i++)
+	{
+		if (!parse_term(&src, end, i > 0 ? &out->terms[i - 1] : NULL, &out->terms[i]))
+			return false;
+		length += out->terms[i].tf;
+	}
+	if (src != end || length > UINT32_MAX)
+		return false;
+	out->nterms = (uint32) nterms;
+	out->length = (uint32) length;
+	return true;
+}

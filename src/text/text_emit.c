@@ -1,0 +1,410 @@
+/*
+ * text_emit.c
+ *	  Writes a text section from terms handed over in order: dictionary blocks,
+ *	  posting lists, norms, footer.  The bytes depend on terms, postings, norms
+ *	  and NULLs alone, so a merge writes what a fresh build would.
+ *
+ * Owns the open block and the block index of each dictionary (one entry per
+ * block); callers own postings, norms and NULLs.
+ */
+#include "postgres.h"
+
+#include <zstd.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "base/bitpack.h"
+#include "base/varint.h"
+#include "text/text_private.h"
+
+#define ZSTD_LEVEL 3
+
+/* One dictionary being written. */
+typedef struct DictionaryWriter
+{
+	ElacTextTier tier;
+	uint8	   *raw;			/* the open block, ELAC_TEXT_BLOCK_MAX bytes of room */
+	uint32		raw_len;
+	uint32		block_terms;
+	char		last[ELAC_TERM_MAX];	/* last term added */
+	uint32		last_len;
+	uint64		nterms;
+	ElacTextBlockRef *refs;
+	uint64		nblocks;
+	uint64		capacity;
+	char	   *separators;
+	uint64		separators_len;
+	uint64		separators_room;
+} DictionaryWriter;
+
+struct ElacTextEmitter
+{
+	MemoryContext context;
+	ElacSectionWriter *out;
+	uint64		head_start;
+	uint64		body_start;
+	uint32		ndocs;
+	const uint8 *norms;
+	const ElacBitmap *nulls;
+	DictionaryWriter dictionary[2];
+	uint8	   *stored;			/* room for a compressed block */
+	Size		stored_room;
+	ElacTextPostingBlock *blocks;	/* of the list being written */
+	uint64		blocks_room;
+	uint8	   *data;			/* its packed blocks */
+	uint64		data_room;
+	uint64		npostings;
+	uint64		total_length;
+};
+
+ElacTextEmitter *
+elac_text_emit_begin(ElacSectionWriter *out, uint32 ndocs, const uint8 *norms, const ElacBitmap *nulls)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym text section", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ElacTextEmitter *emitter = palloc0(sizeof(ElacTextEmitter));
+
+	emitter->context = context;
+	emitter->out = out;
+	emitter->head_start = elac_blob_tell(out->head);
+	emitter->body_start = elac_blob_tell(out->body);
+	emitter->ndocs = ndocs;
+	emitter->norms = norms;
+	emitter->nulls = nulls;
+	for (int tier = 0; tier < 2; tier++)
+	{
+		emitter->dictionary[tier].tier = (ElacTextTier) tier;
+		emitter->dictionary[tier].raw = palloc(ELAC_TEXT_BLOCK_MAX);
+	}
+	emitter->stored_room = ZSTD_compressBound(ELAC_TEXT_BLOCK_MAX);
+	emitter->stored = palloc(emitter->stored_room);
+	MemoryContextSwitchTo(old);
+	return emitter;
+}
+
+/* Grows a palloc'd array to at least need elements of size bytes. */
+static void *
+grow(MemoryContext context, void *array, uint64 *room, uint64 need, Size size)
+{
+	uint64		wanted = Max(*room * 2, Max(need, 64));
+	void	   *result;
+
+	if (need <= *room)
+		return array;
+	if (array == NULL)
+		result = MemoryContextAllocHuge(context, wanted * size);
+	else
+		result = repalloc_huge(array, wanted * size);
+	*room = wanted;
+	return result;
+}
+
+/* Writes the open block, compressed when that saves an eighth, and closes it. */
+static void
+close_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary)
+{
+	ElacTextBlockRef *ref;
+	const uint8 *bytes = dictionary->raw;
+	Size		len = dictionary->raw_len;
+
+	if (dictionary->block_terms == 0)
+		return;
+	ref = &dictionary->refs[dictionary->nblocks - 1];
+	if (dictionary->tier == ELAC_TEXT_RARE)
+	{
+		size_t		compressed = ZSTD_compress(emitter->stored, emitter->stored_room, bytes, len, ZSTD_LEVEL);
+
+		if (!ZSTD_isError(compressed) && compressed < len - len / 8)
+		{
+			bytes = emitter->stored;
+			len = compressed;
+		}
+		ref->offset = elac_blob_tell(emitter->out->body) - emitter->body_start;
+		elac_blob_write(emitter->out->body, bytes, len);
+	}
+	else
+	{
+		ref->offset = elac_blob_tell(emitter->out->head) - emitter->head_start;
+		elac_blob_write(emitter->out->head, bytes, len);
+	}
+	ref->stored_len = (uint32) len;
+	ref->raw_len = dictionary->raw_len;
+	ref->nterms = dictionary->block_terms;
+	dictionary->raw_len = 0;
+	dictionary->block_terms = 0;
+}
+
+static uint32
+shared_prefix(const char *a, uint32 alen, const char *b, uint32 blen)
+{
+	uint32		n = Min(alen, blen);
+	uint32		i = 0;
+
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/* Opens a block whose first term is this one. */
+static void
+open_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary, const char *bytes, uint32 len, uint32 shared)
+{
+	/* As much of the term as sets it apart from the one before; nothing in the first block. */
+	uint32		separator_len = dictionary->nterms == 0 ? 0 : shared + 1;
+	ElacTextBlockRef *ref;
+
+	dictionary->refs = grow(emitter->context, dictionary->refs, &dictionary->capacity,
+							dictionary->nblocks + 1, sizeof(ElacTextBlockRef));
+	ref = &dictionary->refs[dictionary->nblocks++];
+	memset(ref, 0, sizeof(*ref));
+	ref->separator = dictionary->separators_len;
+	ref->separator_len = separator_len;
+	dictionary->separators = grow(emitter->context, dictionary->separators, &dictionary->separators_room,
+								  dictionary->separators_len + separator_len, 1);
+	memcpy(dictionary->separators + dictionary->separators_len, bytes, separator_len);
+	dictionary->separators_len += separator_len;
+}
+
+/*
+ * Adds the term to a dictionary; returns where its payload goes (room for the
+ * largest).  The caller adds what it wrote to raw_len.
+ */
+static uint8 *
+add_term(ElacTextEmitter *emitter, DictionaryWriter *dictionary, const char *bytes, uint32 len)
+{
+	uint32		target = dictionary->tier == ELAC_TEXT_RARE ? ELAC_TEXT_RARE_TARGET : ELAC_TEXT_FREQUENT_TARGET;
+	uint32		shared = shared_prefix(dictionary->last, dictionary->last_len, bytes, len);
+	uint8	   *dst;
+
+	if (shared == len || (dictionary->nterms > 0 &&
+						  elac_term_compare(dictionary->last, dictionary->last_len, bytes, len) >= 0))
+		elog(ERROR, "terms of a text section are out of order");
+	if (dictionary->raw_len >= target)
+		close_block(emitter, dictionary);
+	if (dictionary->block_terms == 0)
+	{
+		open_block(emitter, dictionary, bytes, len, shared);
+		shared = 0;
+	}
+	dst = dictionary->raw + dictionary->raw_len;
+	dst += elac_varint_put(dst, shared);
+	dst += elac_varint_put(dst, len - shared);
+	memcpy(dst, bytes + shared, len - shared);
+	dst += len - shared;
+	memcpy(dictionary->last, bytes, len);
+	dictionary->last_len = len;
+	dictionary->block_terms++;
+	dictionary->nterms++;
+	return dst;
+}
+
+static void
+emit_rare(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df)
+{
+	DictionaryWriter *dictionary = &emitter->dictionary[ELAC_TEXT_RARE];
+	uint8		packed[ELAC_TEXT_FREQUENT_DF * 2 * ELAC_VARINT_MAX];
+	uint8	   *end = packed;
+	uint64		next = 0;
+	uint8	   *dst;
+
+	for (uint32 i = 0; i < df; i++)
+	{
+		uint64		gap = postings[i].doc - next;
+
+		end += elac_varint_put(end, gap << 1 | (postings[i].tf > 1));
+		if (postings[i].tf > 1)
+			end += elac_varint_put(end, postings[i].tf);
+		next = (uint64) postings[i].doc + 1;
+	}
+	dst = add_term(emitter, dictionary, bytes, len);
+	dst += elac_varint_put(dst, df);
+	dst += elac_varint_put(dst, end - packed);
+	memcpy(dst, packed, end - packed);
+	dst += end - packed;
+	dictionary->raw_len = (uint32) (dst - dictionary->raw);
+	Assert(dictionary->raw_len <= ELAC_TEXT_BLOCK_MAX);
+}
+
+/* Packs n postings that come after the documents below base; returns bytes written. */
+static Size
+pack_block(const ElacTextEmitter *emitter, const ElacPosting *postings, uint32 n, uint64 base,
+		   ElacTextPostingBlock *block, uint8 *dst)
+{
+	uint32		gaps[ELAC_TEXT_BLOCK_DOCS];
+	uint32		tfs[ELAC_TEXT_BLOCK_DOCS];
+	Size		gap_bytes;
+
+	memset(block, 0, sizeof(*block));
+	block->min_length = UINT8_MAX;
+	for (uint32 i = 0; i < n; i++)
+	{
+		gaps[i] = (uint32) (postings[i].doc - base);
+		tfs[i] = postings[i].tf - 1;
+		base = (uint64) postings[i].doc + 1;
+		block->max_tf = Max(block->max_tf, postings[i].tf);
+		block->min_length = Min(block->min_length, emitter->norms[postings[i].doc]);
+	}
+	block->last_doc = postings[n - 1].doc;
+	block->gap_width = (uint8) elac_bitpack_width(gaps, n);
+	block->tf_width = (uint8) elac_bitpack_width(tfs, n);
+	gap_bytes = elac_bitpack_bytes(n, block->gap_width);
+	elac_bitpack(gaps, n, block->gap_width, dst);
+	elac_bitpack(tfs, n, block->tf_width, dst + gap_bytes);
+	return gap_bytes + elac_bitpack_bytes(n, block->tf_width);
+}
+
+static void
+emit_frequent(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df)
+{
+	DictionaryWriter *dictionary = &emitter->dictionary[ELAC_TEXT_FREQUENT];
+	uint32		nblocks = (df - 1) / ELAC_TEXT_BLOCK_DOCS + 1;
+	uint64		offset = elac_blob_tell(emitter->out->body) - emitter->body_start;
+	Size		data_len = 0;
+	uint32		max_tf = 0;
+	uint8		min_length = UINT8_MAX;
+	uint8	   *dst;
+
+	emitter->blocks = grow(emitter->context, emitter->blocks, &emitter->blocks_room, nblocks,
+						   sizeof(ElacTextPostingBlock));
+	for (uint32 i = 0; i < nblocks; i++)
+	{
+		uint32		first = i * ELAC_TEXT_BLOCK_DOCS;
+		uint32		n = Min(df - first, ELAC_TEXT_BLOCK_DOCS);
+		uint64		base = i == 0 ? 0 : (uint64) postings[first - 1].doc + 1;
+
+		emitter->data = grow(emitter->context, emitter->data, &emitter->data_room,
+							 data_len + ELAC_TEXT_BLOCK_DOCS * 2 * sizeof(uint32), 1);
+		data_len += pack_block(emitter, postings + first, n, base, &emitter->blocks[i], emitter->data + data_len);
+		max_tf = Max(max_tf, emitter->blocks[i].max_tf);
+		min_length = Min(min_length, emitter->blocks[i].min_length);
+	}
+	elac_blob_write(emitter->out->body, emitter->blocks, nblocks * sizeof(ElacTextPostingBlock));
+	elac_blob_write(emitter->out->body, emitter->data, data_len);
+
+	dst = add_term(emitter, dictionary, bytes, len);
+	dst += elac_varint_put(dst, df);
+	dst += elac_varint_put(dst, offset);
+	dst += elac_varint_put(dst, nblocks * sizeof(ElacTextPostingBlock) + data_len);
+	dst += elac_varint_put(dst, max_tf);
+	dst += elac_varint_put(dst, min_length);
+	dictionary->raw_len = (uint32) (dst - dictionary->raw);
+	Assert(dictionary->raw_len <= ELAC_TEXT_BLOCK_MAX);
+}
+
+void
+elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df)
+{
+	if (df == 0 || len == 0 || len > ELAC_TERM_MAX)
+		elog(ERROR, "a term of %u bytes in %u documents cannot be stored", len, df);
+	for (uint32 i = 0; i < df; i++)
+	{
+		if (postings[i].doc >= emitter->ndocs || postings[i].tf == 0 ||
+			(i > 0 && postings[i].doc <= postings[i - 1].doc))
+			elog(ERROR, "postings of a text section are out of order");
+		emitter->total_length += postings[i].tf;
+	}
+	emitter->npostings += df;
+	if (df >= ELAC_TEXT_FREQUENT_DF)
+		emit_frequent(emitter, bytes, len, postings, df);
+	else
+		emit_rare(emitter, bytes, len, postings, df);
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+finish_dictionary(ElacTextEmitter *emitter, DictionaryWriter *dictionary, ElacTextDictionaryRef *ref)
+{
+	ElacBlobWriter *head = emitter->out->head;
+
+	close_block(emitter, dictionary);
+	ref->nterms = dictionary->nterms;
+	ref->nblocks = dictionary->nblocks;
+	ref->index = elac_blob_tell(head) - emitter->head_start;
+	if (dictionary->nblocks > 0)
+		elac_blob_write(head, dictionary->refs, dictionary->nblocks * sizeof(ElacTextBlockRef));
+	ref->separators = elac_blob_tell(head) - emitter->head_start;
+	ref->separators_len = dictionary->separators_len;
+	if (dictionary->separators_len > 0)
+		elac_blob_write(head, dictionary->separators, dictionary->separators_len);
+}
+
+void
+elac_text_emit_finish(ElacTextEmitter *emitter)
+{
+	ElacBlobWriter *head = emitter->out->head;
+	ElacTextFooter footer;
+
+	memset(&footer, 0, sizeof(footer));
+	footer.magic = ELAC_TEXT_MAGIC;
+	footer.version = ELAC_TEXT_VERSION;
+	footer.ndocs = emitter->ndocs;
+	footer.npostings = emitter->npostings;
+	footer.total_length = emitter->total_length;
+	for (int tier = 0; tier < 2; tier++)
+		finish_dictionary(emitter, &emitter->dictionary[tier], tier == ELAC_TEXT_FREQUENT ? &footer.frequent : &footer.rare);
+	footer.norms = elac_blob_tell(head) - emitter->head_start;
+	for (uint32 doc = 0; doc < emitter->ndocs; doc++)
+		footer.nscored += emitter->norms[doc] != 0;
+	if (emitter->ndocs > 0)
+		elac_blob_write(head, emitter->norms, emitter->ndocs);
+	footer.nulls = elac_blob_tell(head) - emitter->head_start;
+	if (emitter->nulls != NULL)
+		footer.nnull = elac_bitmap_count(emitter->nulls);
+	if (footer.nnull > 0)
+		elac_blob_write(head, emitter->nulls->words, elac_bitmap_words(emitter->ndocs) * sizeof(uint64));
+	footer.body_len = elac_blob_tell(emitter->out->body) - emitter->body_start;
+	elac_blob_write(head, &footer, sizeof(footer));
+	MemoryContextDelete(emitter->context);
+}
+
+/* LSD radix sort by doc, eleven bits a pass; short runs by insertion. */
+void
+elac_postings_sort(ElacPosting *postings, ElacPosting *spare, uint32 n)
+{
+	ElacPosting *from = postings;
+	ElacPosting *to = spare;
+	uint32		sorted = 1;
+
+	while (sorted < n && postings[sorted - 1].doc <= postings[sorted].doc)
+		sorted++;
+	if (sorted >= n)
+		return;
+	if (n <= 64)
+	{
+		for (uint32 i = sorted; i < n; i++)
+		{
+			ElacPosting moving = postings[i];
+			uint32		j = i;
+
+			for (; j > 0 && postings[j - 1].doc > moving.doc; j--)
+				postings[j] = postings[j - 1];
+			postings[j] = moving;
+		}
+		return;
+	}
+	for (int shift = 0; shift < 32; shift += 11)
+	{
+		uint32		start[2048];
+		uint32		sum = 0;
+		ElacPosting *swap;
+
+		memset(start, 0, sizeof(start));
+		for (uint32 i = 0; i < n; i++)
+			start[(from[i].doc >> shift) & 2047]++;
+		for (int digit = 0; digit < 2048; digit++)
+		{
+			uint32		count = start[digit];
+
+			start[digit] = sum;
+			sum += count;
+		}
+		for (uint32 i = 0; i < n; i++)
+			to[start[(from[i].doc >> shift) & 2047]++] = from[i];
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	/* Three passes: the result is in spare. */
+	memcpy(postings, from, (Size) n * sizeof(ElacPosting));
+}

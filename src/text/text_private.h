@@ -1,0 +1,125 @@
+/*
+ * text_private.h
+ *	  What the files of text/ share with each other and with nobody else.
+ */
+#ifndef ELAC_TEXT_PRIVATE_H
+#define ELAC_TEXT_PRIVATE_H
+
+#include "elacsym.h"
+
+#include "text/text_format.h"
+#include "text/text_section.h"
+
+/* A document and how often it has the term. */
+typedef struct ElacPosting
+{
+	ElacDoc		doc;
+	uint32		tf;
+} ElacPosting;
+
+/* ---- text_emit.c: writes a section from terms in order ---- */
+
+typedef struct ElacTextEmitter ElacTextEmitter;
+
+/*
+ * norms (ndocs length codes) and nulls (may be NULL: none) belong to the
+ * caller, who may fill them until elac_text_emit_finish(), except that the
+ * norms of a term's documents must be right when the term is emitted.
+ */
+extern ElacTextEmitter *elac_text_emit_begin(ElacSectionWriter *out, uint32 ndocs, const uint8 *norms,
+											 const ElacBitmap *nulls);
+
+/* Terms ascending and distinct; postings (> 0 of them) ascending by doc. */
+extern void elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uint32 len,
+								const ElacPosting *postings, uint32 df);
+extern void elac_text_emit_finish(ElacTextEmitter *emitter);
+
+/* Sorts postings by doc; spare has room for n. */
+extern void elac_postings_sort(ElacPosting *postings, ElacPosting *spare, uint32 n);
+
+/* ---- text_reader.c ---- */
+
+typedef enum ElacTextTier
+{
+	ELAC_TEXT_FREQUENT,
+	ELAC_TEXT_RARE
+} ElacTextTier;
+
+/* A dictionary block decoded far enough to be walked. */
+typedef struct ElacTextBlock
+{
+	uint64		number;			/* which block; UINT64_MAX = none */
+	uint32		raw_len;
+	uint32		nterms;
+	uint8	   *raw;			/* ELAC_TEXT_BLOCK_MAX bytes of room */
+} ElacTextBlock;
+
+struct ElacTextReader
+{
+	ElacSection section;
+	ElacTextFooter footer;
+	const char *name;			/* the index's name, for messages */
+	ElacTextBlock block[2];		/* by tier, the last one looked into */
+	uint8	   *stored;			/* room for a compressed block */
+	void	   *zstd;			/* decompression context, made at first use */
+	MemoryContext context;		/* the reader's own */
+};
+
+/* An entry of a dictionary. */
+typedef struct ElacTextEntry
+{
+	ElacTextTier tier;
+	uint32		df;
+	/* frequent */
+	uint64		offset;			/* of the posting list in the body */
+	uint64		len;
+	uint32		max_tf;
+	uint8		min_length;
+	/* rare: points into the reader's block */
+	const uint8 *inline_bytes;
+	uint32		inline_len;
+} ElacTextEntry;
+
+/* Finds a term; false when the section has none.  May read the body. */
+extern bool elac_text_lookup(ElacTextReader *reader, const char *bytes, uint32 len, ElacTextEntry *entry);
+
+/* Walks one tier's terms in order. */
+typedef struct ElacTextCursor
+{
+	ElacTextReader *reader;
+	ElacTextTier tier;
+	ElacTextBlock block;		/* of its own: several cursors walk one reader */
+	uint64		next_block;
+	uint32		left;			/* terms left in the block */
+	const uint8 *src;
+	uint32		len;			/* of term */
+	char		term[ELAC_TERM_MAX];
+	ElacTextEntry entry;
+	bool		done;
+} ElacTextCursor;
+
+extern void elac_text_cursor_init(ElacTextCursor *cursor, ElacTextReader *reader, ElacTextTier tier);
+
+/* Moves to the next term (the first, after init); false at the end. */
+extern bool elac_text_cursor_next(ElacTextCursor *cursor);
+extern void elac_text_cursor_close(ElacTextCursor *cursor);
+
+/* Raises: terms or postings of a section are not in order. */
+extern void elac_text_corrupted_order(const ElacTextReader *reader) pg_attribute_noreturn();
+
+/* All postings of an entry; dst has room for entry->df. */
+extern void elac_text_postings(ElacTextReader *reader, const ElacTextEntry *entry, ElacPosting *dst);
+
+/* Headers of a frequent term's blocks, checked and palloc'd; offsets[i] is block i's data in the body. */
+extern ElacTextPostingBlock *elac_text_blocks(ElacTextReader *reader, const ElacTextEntry *entry,
+											  uint32 *nblocks, uint64 **offsets);
+
+/* Decodes block i: docs and tfs have room for ELAC_TEXT_BLOCK_DOCS; returns how many. */
+extern uint32 elac_text_block_decode(ElacTextReader *reader, const ElacTextEntry *entry,
+									 const ElacTextPostingBlock *blocks, const uint64 *offsets, uint32 i,
+									 uint32 *docs, uint32 *tfs);
+
+/* Copies length codes of docs first .. first + n - 1. */
+extern void elac_text_norms(ElacTextReader *reader, ElacDoc first, uint32 n, uint8 *dst);
+
+#endif							/* ELAC_TEXT_PRIVATE_H */
