@@ -15,13 +15,6 @@
 #include "varatt.h"
 #endif
 
-/* A qualified name in text form to a list of String nodes (utils/regproc.h). */
-#if PG_VERSION_NUM >= 160000
-#define elac_string_to_names(name) stringToQualifiedNameList((name), NULL)
-#else
-#define elac_string_to_names(name) stringToQualifiedNameList(name)
-#endif
-
 /* Privilege on a foreign server; users include catalog/pg_foreign_server.h and utils/acl.h. */
 #if PG_VERSION_NUM >= 160000
 #define ElacServerAclCheck(server, role, mode) object_aclcheck(ForeignServerRelationId, server, role, mode)
@@ -73,6 +66,14 @@
 		UnlockRelationForExtension((index), ExclusiveLock); \
 		elac_new_buffer; \
 	})
+#endif
+
+/* PostgreSQL 18 shows the number of index searches in EXPLAIN ANALYZE. */
+#if PG_VERSION_NUM >= 180000
+#define elac_count_index_search(scan) \
+	do { if ((scan)->instrument) (scan)->instrument->nsearches++; } while (0)
+#else
+#define elac_count_index_search(scan) ((void) 0)
 #endif
 
 #endif							/* ELAC_COMPAT_H */

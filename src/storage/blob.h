@@ -5,8 +5,10 @@
  *
  * Offsets count bytes from the blob's start; byte o is in logical page
  * o / ELAC_PAGE_DATA.  Homes: LOCAL (pages of the index), REMOTE (an object
- * whose bytes are ELAC_FRAME_SIZE frames: payload, then CRC-32C, then logical
- * page number, both little-endian), or MEMORY (tests, merges).
+ * whose bytes are ELAC_FRAME_SIZE frames: payload, zero padded in the last,
+ * then CRC-32C of object UUID, payload and page number, then logical page
+ * number, both uint32 little-endian), or MEMORY (tests, merges).  An empty
+ * blob has no pages and no object.
  *
  * A segment has two blobs: its head, which stays LOCAL for ever, and its
  * body, which may be offloaded.  What every query needs first goes into the
@@ -120,8 +122,18 @@ extern const uint8 *elac_blob_memory(ElacBlobWriter *writer, uint64 *nbytes);	/*
 /* Copies a blob to another home under a new id; used by offload and onload. */
 extern void elac_blob_copy(ElacBlobReader *from, ElacBlobWriter *to);
 
-/* Every block a LOCAL blob occupies, MAP pages included; palloc'd. */
+/*
+ * Every block a LOCAL blob occupies, palloc'd: logical pages, then MAP pages
+ * from the last to the first.  Raises when the map is damaged.
+ */
 extern BlockNumber *elac_blob_blocks(Relation index, const ElacBlobRef *ref, uint32 *nblocks);
+
+/*
+ * The same in the same order for a blob that is being freed, known by its id
+ * and first MAP page: what an interrupted elac_freespace_release() has freed
+ * already is left out, and nothing is raised for it.
+ */
+extern BlockNumber *elac_blob_retired(Relation index, uint64 id, BlockNumber map, uint32 *nblocks);
 
 /* Object key of a REMOTE blob below the store's prefix; palloc'd. */
 extern char *elac_blob_key(const char *key_prefix, const ElacBlobRef *ref);

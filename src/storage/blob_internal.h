@@ -30,6 +30,14 @@ typedef struct ElacPageRange
 	uint32		last;
 } ElacPageRange;
 
+/* Cache slots a reader keeps pinned, so that a small cache cannot lose them unread. */
+typedef struct ElacHeldPages
+{
+	ElacCacheSlot **slots;
+	uint32		used;
+	uint32		size;
+} ElacHeldPages;
+
 struct ElacBlobReader
 {
 	MemoryContext context;		/* the one it was opened in */
@@ -54,9 +62,8 @@ struct ElacBlobReader
 	ElacPageRange *declared;	/* since the last wait */
 	uint32		ndeclared;
 	uint32		declared_size;
-	ElacCacheSlot **held;		/* pinned by the last wait */
-	uint32		nheld;
-	uint32		held_size;
+	ElacHeldPages waited;		/* until the next wait with declarations */
+	ElacHeldPages ahead;		/* until the next undeclared wave */
 	uint32		readahead;		/* pages fetched beyond an undeclared read */
 	uint32		expected;		/* page after the last undeclared wave */
 };

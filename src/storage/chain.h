@@ -61,7 +61,17 @@ extern bool elac_chain_read(ElacChainReader *reader, void *dst, Size len);
 extern ElacChainPos elac_chain_tell(ElacChainReader *reader);
 extern void elac_chain_close(ElacChainReader *reader);
 
-/* Every block of the chain, palloc'd; for retirement and verification. */
+/*
+ * Every block of the chain from tail to head, palloc'd, every page checked
+ * with its checksum; for retirement and verification.
+ */
 extern BlockNumber *elac_chain_blocks(Relation index, const ElacChain *chain, uint32 *nblocks);
+
+/*
+ * The same in the same order for a chain that is being freed, known by its id
+ * and head: what an interrupted elac_freespace_release() has freed already is
+ * left out, and nothing is raised for it.
+ */
+extern BlockNumber *elac_chain_retired(Relation index, uint64 id, BlockNumber head, uint32 *nblocks);
 
 #endif							/* ELAC_CHAIN_H */

@@ -12,6 +12,7 @@
 
 #include "elacsym.h"
 
+#include "common/relpath.h"
 #include "storage/buf.h"
 #include "utils/rel.h"
 
@@ -23,9 +24,18 @@
 extern Buffer elac_freespace_get(Relation index);
 
 /*
- * Turns blocks (any order) into FREE pages, WAL-logged four at a time, and
- * enters them into the free space map.  Only pages that still belong to owner
- * are touched, so that repeating it after a crash is harmless.
+ * The next page at the end of a fork, exclusively locked: for the pages of an
+ * empty index, whose block numbers are fixed.
+ */
+extern Buffer elac_freespace_extend(Relation index, ForkNumber fork);
+
+/*
+ * Turns blocks into FREE pages in the order given, WAL-logged four at a time,
+ * and enters them into the free space map.  Only BLOB, MAP, CHAIN and LIVE
+ * pages that still belong to owner are touched, so that repeating it after a
+ * crash is harmless.  The lists of elac_blob_retired() and
+ * elac_chain_retired() are ordered so that what a crash leaves can still be
+ * found from the first MAP page or the chain's head.
  */
 extern void elac_freespace_release(Relation index, const BlockNumber *blocks, uint32 nblocks, uint64 owner);
 

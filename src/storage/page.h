@@ -15,6 +15,7 @@
 #ifndef ELAC_PAGE_H
 #define ELAC_PAGE_H
 
+#include "compat.h"
 #include "elacsym.h"
 
 #include "storage/buf.h"
@@ -87,7 +88,7 @@ extern void elac_page_check_owned(Relation index, BlockNumber block, Page page, 
 								  uint64 owner, uint32 number, bool check_crc);
 
 /* Raises for a block that is not what was expected: retry in recovery, corruption otherwise. */
-extern void elac_page_raise(Relation index, BlockNumber block, const char *why) pg_attribute_noreturn();
+pg_noreturn extern void elac_page_raise(Relation index, BlockNumber block, const char *why);
 
 /*
  * ReadBuffer for a block number that stored bytes gave: one beyond the end of

@@ -7,7 +7,8 @@
  * one atomic record.  Callers lock buffers in the order of lsm/README.md
  * (metapage, manifest, lane, chain, map, live) and release them afterwards.
  * Commit computes each page's CRC.  Unlogged and temporary indexes take the
- * same path; generic WAL leaves the record out there.
+ * same path; generic WAL leaves the record out there.  Pages of an init fork
+ * are logged whole.
  */
 #ifndef ELAC_PAGELOG_H
 #define ELAC_PAGELOG_H
@@ -28,14 +29,18 @@ typedef struct ElacPageLog
 	Relation	index;
 	GenericXLogState *state;
 	int			npages;
-	Page		pages[ELAC_PAGELOG_MAX];
+	bool		init_fork;		/* pages of an unlogged index's init fork */
+	Page		pages[ELAC_PAGELOG_MAX];	/* images to change */
+	Buffer		buffers[ELAC_PAGELOG_MAX];
 } ElacPageLog;
 
 extern void elac_pagelog_begin(ElacPageLog *log, Relation index);
 
 /*
  * Registers an exclusively locked buffer and returns the image to change.
- * fresh: the page is initialised anew, a full image is logged.
+ * fresh: the page is initialised anew (the caller starts with
+ * elac_page_init()), a full image is logged.  Otherwise the page must be a
+ * good one, checksum included: raises ERRCODE_INDEX_CORRUPTED if not.
  */
 extern Page elac_pagelog_page(ElacPageLog *log, Buffer buffer, bool fresh);
 
