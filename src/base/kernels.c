@@ -42,6 +42,25 @@ kernels_avx512_present(void)
 }
 #endif
 
+#define PACKED_BYTES(i, width) (i) * (width) / 8, (i) * (width) / 8 + 1, 0x80, 0x80
+#define PACKED_BYTES_4(i, width) \
+	PACKED_BYTES(i, width), PACKED_BYTES((i) + 1, width), \
+	PACKED_BYTES((i) + 2, width), PACKED_BYTES((i) + 3, width)
+#define PACKED_SHIFT(i, width) (i) * (width) % 8
+#define PACKED_SHIFT_4(i, width) \
+	PACKED_SHIFT(i, width), PACKED_SHIFT((i) + 1, width), \
+	PACKED_SHIFT((i) + 2, width), PACKED_SHIFT((i) + 3, width)
+#define PACKED_CONTROL(width) \
+	{ \
+		{PACKED_BYTES_4(0, width), PACKED_BYTES_4(4, width), PACKED_BYTES_4(8, width), PACKED_BYTES_4(12, width)}, \
+		{PACKED_SHIFT_4(0, width), PACKED_SHIFT_4(4, width), PACKED_SHIFT_4(8, width), PACKED_SHIFT_4(12, width)} \
+	}
+
+const ElacPackedControl elac_packed_control[8] = {
+	PACKED_CONTROL(0), PACKED_CONTROL(1), PACKED_CONTROL(2), PACKED_CONTROL(3),
+	PACKED_CONTROL(4), PACKED_CONTROL(5), PACKED_CONTROL(6), PACKED_CONTROL(7)
+};
+
 static bool
 kernels_always_present(void)
 {

@@ -1,0 +1,326 @@
+/*
+ * kernels_avx512.c
+ *	  The inner loops with AVX-512 (F, BW, DQ, VL): sixteen floats a register,
+ *	  masks instead of separate code for what is left over.
+ *
+ * Only kernels.c may hand this table out, after asking the processor.  Masked
+ * loads do not touch the bytes masked off.
+ */
+#include "base/kernels_impl.h"
+
+#ifdef ELAC_KERNELS_X86
+
+#include <immintrin.h>
+
+#include "base/bitpack.h"
+
+#define AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
+
+/* Mask of the first n of sixteen lanes, all of them when n is larger. */
+static inline __mmask16
+avx512_mask16(size_t n)
+{
+	return n >= 16 ? (__mmask16) 0xFFFF : (__mmask16) ((1u << n) - 1);
+}
+
+static inline AVX512 __m512
+avx512_load_f32(const float *src)
+{
+	return _mm512_loadu_ps(src);
+}
+
+static inline AVX512 __m512
+avx512_load_tail_f32(const float *src, size_t n)
+{
+	return _mm512_maskz_loadu_ps(avx512_mask16(n), src);
+}
+
+static inline AVX512 __m512
+avx512_load_f16(const uint16_t *src)
+{
+	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) src));
+}
+
+static inline AVX512 __m512
+avx512_load_tail_f16(const uint16_t *src, size_t n)
+{
+	return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(avx512_mask16(n), src));
+}
+
+static inline AVX512 __m512
+avx512_step_l2sq(__m512 acc, __m512 a, __m512 b)
+{
+	__m512		diff = _mm512_sub_ps(a, b);
+
+	return _mm512_fmadd_ps(diff, diff, acc);
+}
+
+static inline AVX512 __m512
+avx512_step_ip(__m512 acc, __m512 a, __m512 b)
+{
+	return _mm512_fmadd_ps(a, b, acc);
+}
+
+static inline AVX512 __m512
+avx512_step_l1(__m512 acc, __m512 a, __m512 b)
+{
+	return _mm512_add_ps(acc, _mm512_abs_ps(_mm512_sub_ps(a, b)));
+}
+
+/* Zeros behind a tail add nothing in any of the steps. */
+#define AVX512_DEFINE_REDUCTION(kernel, kind, element) \
+static AVX512 float \
+avx512_##kernel##_##kind(const element *a, const element *b, size_t n) \
+{ \
+	__m512		acc0 = _mm512_setzero_ps(); \
+	__m512		acc1 = acc0; \
+	__m512		acc2 = acc0; \
+	__m512		acc3 = acc0; \
+	size_t		i = 0; \
+	for (; i + 64 <= n; i += 64) \
+	{ \
+		acc0 = avx512_step_##kernel(acc0, avx512_load_##kind(a + i), avx512_load_##kind(b + i)); \
+		acc1 = avx512_step_##kernel(acc1, avx512_load_##kind(a + i + 16), avx512_load_##kind(b + i + 16)); \
+		acc2 = avx512_step_##kernel(acc2, avx512_load_##kind(a + i + 32), avx512_load_##kind(b + i + 32)); \
+		acc3 = avx512_step_##kernel(acc3, avx512_load_##kind(a + i + 48), avx512_load_##kind(b + i + 48)); \
+	} \
+	for (; i < n; i += 16) \
+		acc0 = avx512_step_##kernel(acc0, avx512_load_tail_##kind(a + i, n - i), avx512_load_tail_##kind(b + i, n - i)); \
+	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(acc0, acc1), _mm512_add_ps(acc2, acc3))); \
+}
+
+#define AVX512_DEFINE_COSINE(kind, element) \
+static AVX512 void \
+avx512_cosine_##kind(const element *a, const element *b, size_t n, float *ab, float *aa, float *bb) \
+{ \
+	__m512		acc_ab = _mm512_setzero_ps(); \
+	__m512		acc_aa = acc_ab; \
+	__m512		acc_bb = acc_ab; \
+	for (size_t i = 0; i < n; i += 16) \
+	{ \
+		__m512		x = avx512_load_tail_##kind(a + i, n - i); \
+		__m512		y = avx512_load_tail_##kind(b + i, n - i); \
+		acc_ab = _mm512_fmadd_ps(x, y, acc_ab); \
+		acc_aa = _mm512_fmadd_ps(x, x, acc_aa); \
+		acc_bb = _mm512_fmadd_ps(y, y, acc_bb); \
+	} \
+	*ab = _mm512_reduce_add_ps(acc_ab); \
+	*aa = _mm512_reduce_add_ps(acc_aa); \
+	*bb = _mm512_reduce_add_ps(acc_bb); \
+}
+
+AVX512_DEFINE_REDUCTION(l2sq, f32, float)
+AVX512_DEFINE_REDUCTION(ip, f32, float)
+AVX512_DEFINE_REDUCTION(l1, f32, float)
+AVX512_DEFINE_REDUCTION(l2sq, f16, uint16_t)
+AVX512_DEFINE_REDUCTION(ip, f16, uint16_t)
+AVX512_DEFINE_REDUCTION(l1, f16, uint16_t)
+AVX512_DEFINE_COSINE(f32, float)
+AVX512_DEFINE_COSINE(f16, uint16_t)
+
+static AVX512 void
+avx512_f16_to_f32(const uint16_t *src, float *dst, size_t n)
+{
+	for (size_t i = 0; i < n; i += 16)
+		_mm512_mask_storeu_ps(dst + i, avx512_mask16(n - i), avx512_load_tail_f16(src + i, n - i));
+}
+
+static AVX512 void
+avx512_f32_to_f16(const float *src, uint16_t *dst, size_t n)
+{
+	for (size_t i = 0; i < n; i += 16)
+		_mm256_mask_storeu_epi16(dst + i, avx512_mask16(n - i),
+								 _mm512_cvtps_ph(avx512_load_tail_f32(src + i, n - i), _MM_FROUND_TO_NEAREST_INT));
+}
+
+/* u + v, but u - v in the lanes of minus. */
+static inline AVX512 __m512
+avx512_butterfly(__m512 u, __m512 v, __mmask16 minus)
+{
+	return _mm512_mask_sub_ps(_mm512_add_ps(u, v), minus, u, v);
+}
+
+/* Butterflies of distance 1, 2, 4 and 8 within sixteen values. */
+static inline AVX512 __m512
+avx512_hadamard16(__m512 x)
+{
+	x = avx512_butterfly(_mm512_moveldup_ps(x), _mm512_movehdup_ps(x), 0xAAAA);
+	x = avx512_butterfly(_mm512_permute_ps(x, 0x44), _mm512_permute_ps(x, 0xEE), 0xCCCC);
+	x = avx512_butterfly(_mm512_shuffle_f32x4(x, x, 0xA0), _mm512_shuffle_f32x4(x, x, 0xF5), 0xF0F0);
+	return avx512_butterfly(_mm512_shuffle_f32x4(x, x, 0x44), _mm512_shuffle_f32x4(x, x, 0xEE), 0xFF00);
+}
+
+/* Stages of distance h and 2h in one pass over memory; h is at least 16. */
+static AVX512 void
+avx512_hadamard_pair(float *x, size_t n, size_t h)
+{
+	for (size_t i = 0; i < n; i += 4 * h)
+	{
+		for (size_t j = i; j < i + h; j += 16)
+		{
+			__m512		x0 = _mm512_loadu_ps(x + j);
+			__m512		x1 = _mm512_loadu_ps(x + j + h);
+			__m512		x2 = _mm512_loadu_ps(x + j + 2 * h);
+			__m512		x3 = _mm512_loadu_ps(x + j + 3 * h);
+			__m512		y0 = _mm512_add_ps(x0, x1);
+			__m512		y1 = _mm512_sub_ps(x0, x1);
+			__m512		y2 = _mm512_add_ps(x2, x3);
+			__m512		y3 = _mm512_sub_ps(x2, x3);
+
+			_mm512_storeu_ps(x + j, _mm512_add_ps(y0, y2));
+			_mm512_storeu_ps(x + j + h, _mm512_add_ps(y1, y3));
+			_mm512_storeu_ps(x + j + 2 * h, _mm512_sub_ps(y0, y2));
+			_mm512_storeu_ps(x + j + 3 * h, _mm512_sub_ps(y1, y3));
+		}
+	}
+}
+
+static AVX512 void
+avx512_hadamard(float *x, size_t n)
+{
+	size_t		h = 16;
+
+	if (n < 16)
+	{
+		elac_kernels_scalar.hadamard(x, n);
+		return;
+	}
+
+	for (size_t i = 0; i < n; i += 16)
+		_mm512_storeu_ps(x + i, avx512_hadamard16(_mm512_loadu_ps(x + i)));
+	for (; h * 4 <= n; h *= 4)
+		avx512_hadamard_pair(x, n, h);
+	if (h < n)
+	{
+		/* one stage is left, of distance n / 2 */
+		for (size_t j = 0; j < h; j += 16)
+		{
+			__m512		u = _mm512_loadu_ps(x + j);
+			__m512		v = _mm512_loadu_ps(x + j + h);
+
+			_mm512_storeu_ps(x + j, _mm512_add_ps(u, v));
+			_mm512_storeu_ps(x + j + h, _mm512_sub_ps(u, v));
+		}
+	}
+}
+
+/*
+ * Adds sums of bytes to 32-bit totals.  all: sums of 16-bit lanes, modulo
+ * 2^16; odd: sums of their upper bytes.  What remains of `all` without the
+ * upper bytes is the sum of the lower ones.  The quarters of a register are
+ * four tables of the same documents: the totals keep two of them apart.
+ */
+static inline AVX512 void
+avx512_fastscan_widen(__m512i all, __m512i odd, __m512i *total_even, __m512i *total_odd)
+{
+	__m512i		even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8));
+
+	*total_even = _mm512_add_epi32(*total_even,
+								   _mm512_add_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(even)),
+													_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(even, 1))));
+	*total_odd = _mm512_add_epi32(*total_odd,
+								  _mm512_add_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(odd)),
+												   _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(odd, 1))));
+}
+
+/* Two units a register. */
+static AVX512 void
+avx512_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t out[32])
+{
+	const __m512i low = _mm512_set1_epi8(15);
+	size_t		nbytes = units * 32;
+	size_t		pos = 0;
+	__m512i		total[4];
+
+	for (int i = 0; i < 4; i++)
+		total[i] = _mm512_setzero_si512();
+
+	while (pos < nbytes)
+	{
+		size_t		left = nbytes - pos;
+		size_t		stop = left > ELAC_FASTSCAN_ADDS_16BIT * 64 ? pos + ELAC_FASTSCAN_ADDS_16BIT * 64 : nbytes;
+		__m512i		all_low = _mm512_setzero_si512();
+		__m512i		odd_low = all_low;
+		__m512i		all_high = all_low;
+		__m512i		odd_high = all_low;
+
+		for (; pos < stop; pos += 64)
+		{
+			/* a last single unit looks up zeros in its upper half */
+			__mmask64	mask = stop - pos >= 64 ? ~(__mmask64) 0 : (__mmask64) 0xFFFFFFFF;
+			__m512i		code = _mm512_maskz_loadu_epi8(mask, codes + pos);
+			__m512i		table = _mm512_maskz_loadu_epi8(mask, lut + pos);
+			__m512i		hit_low = _mm512_shuffle_epi8(table, _mm512_and_si512(code, low));
+			__m512i		hit_high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(code, 4), low));
+
+			all_low = _mm512_add_epi16(all_low, hit_low);
+			odd_low = _mm512_add_epi16(odd_low, _mm512_srli_epi16(hit_low, 8));
+			all_high = _mm512_add_epi16(all_high, hit_high);
+			odd_high = _mm512_add_epi16(odd_high, _mm512_srli_epi16(hit_high, 8));
+		}
+		avx512_fastscan_widen(all_low, odd_low, &total[0], &total[1]);
+		avx512_fastscan_widen(all_high, odd_high, &total[2], &total[3]);
+	}
+	for (int i = 0; i < 4; i++)
+		_mm256_storeu_si256((__m256i *) out + i,
+							_mm256_add_epi32(_mm512_castsi512_si256(total[i]),
+											 _mm512_extracti64x4_epi64(total[i], 1)));
+}
+
+/* Sixteen packed values, in the low 2 * width bytes of packed, as floats. */
+static inline AVX512 __m512
+avx512_unpack16(__m128i packed, __m512i bytes, __m512i shift, __m512i mask)
+{
+	__m512i		lanes = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(packed), bytes);
+
+	return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srlv_epi32(lanes, shift), mask));
+}
+
+static AVX512 float
+avx512_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
+{
+	const ElacPackedControl *control = &elac_packed_control[width];
+	const __m512i bytes = _mm512_loadu_si512(control->bytes);
+	const __m512i shift = _mm512_loadu_si512(control->shift);
+	const __m512i mask = _mm512_set1_epi32((1 << width) - 1);
+	const __mmask16 whole = avx512_mask16(2 * width);
+	__m512		acc0 = _mm512_setzero_ps();
+	__m512		acc1 = acc0;
+	size_t		i = 0;
+
+	for (; i + 32 <= n; i += 32, code += 4 * width)
+	{
+		acc0 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i),
+							   avx512_unpack16(_mm_maskz_loadu_epi8(whole, code), bytes, shift, mask), acc0);
+		acc1 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i + 16),
+							   avx512_unpack16(_mm_maskz_loadu_epi8(whole, code + 2 * width), bytes, shift, mask), acc1);
+	}
+	for (; i < n; i += 16, code += 2 * width)
+	{
+		size_t		count = n - i < 16 ? n - i : 16;
+		__mmask16	present = avx512_mask16(elac_bitpack_bytes(count, width));
+
+		acc0 = _mm512_fmadd_ps(avx512_load_tail_f32(q + i, count),
+							   avx512_unpack16(_mm_maskz_loadu_epi8(present, code), bytes, shift, mask), acc0);
+	}
+	return _mm512_reduce_add_ps(_mm512_add_ps(acc0, acc1));
+}
+
+const ElacKernels elac_kernels_avx512 = {
+	.name = "avx512",
+	.l2sq_f32 = avx512_l2sq_f32,
+	.ip_f32 = avx512_ip_f32,
+	.l1_f32 = avx512_l1_f32,
+	.cosine_f32 = avx512_cosine_f32,
+	.l2sq_f16 = avx512_l2sq_f16,
+	.ip_f16 = avx512_ip_f16,
+	.l1_f16 = avx512_l1_f16,
+	.cosine_f16 = avx512_cosine_f16,
+	.f16_to_f32 = avx512_f16_to_f32,
+	.f32_to_f16 = avx512_f32_to_f16,
+	.hadamard = avx512_hadamard,
+	.fastscan32 = avx512_fastscan32,
+	.ip_packed = avx512_ip_packed,
+};
+
+#endif							/* ELAC_KERNELS_X86 */

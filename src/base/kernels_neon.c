@@ -1,0 +1,299 @@
+/*
+ * kernels_neon.c
+ *	  The inner loops for 64-bit ARM, whose every processor has NEON: four
+ *	  floats a register.
+ *
+ * Loads never touch bytes outside of the arrays given: what is left over goes
+ * through a small copy.
+ */
+#include "base/kernels_impl.h"
+
+#ifdef ELAC_KERNELS_ARM
+
+#include <arm_neon.h>
+#include <string.h>
+
+#include "base/bitpack.h"
+
+static inline float32x4_t
+neon_load_f32(const float *src)
+{
+	return vld1q_f32(src);
+}
+
+/* The first n of four, zeros behind; n is 1..3. */
+static inline float32x4_t
+neon_load_tail_f32(const float *src, size_t n)
+{
+	float		whole[4] = {0};
+
+	memcpy(whole, src, n * sizeof(float));
+	return vld1q_f32(whole);
+}
+
+static inline float32x4_t
+neon_load_f16(const uint16_t *src)
+{
+	return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(src)));
+}
+
+static inline float32x4_t
+neon_load_tail_f16(const uint16_t *src, size_t n)
+{
+	uint16_t	whole[4] = {0};
+
+	memcpy(whole, src, n * sizeof(uint16_t));
+	return neon_load_f16(whole);
+}
+
+static inline float32x4_t
+neon_step_l2sq(float32x4_t acc, float32x4_t a, float32x4_t b)
+{
+	float32x4_t diff = vsubq_f32(a, b);
+
+	return vfmaq_f32(acc, diff, diff);
+}
+
+static inline float32x4_t
+neon_step_ip(float32x4_t acc, float32x4_t a, float32x4_t b)
+{
+	return vfmaq_f32(acc, a, b);
+}
+
+static inline float32x4_t
+neon_step_l1(float32x4_t acc, float32x4_t a, float32x4_t b)
+{
+	return vaddq_f32(acc, vabdq_f32(a, b));
+}
+
+/* Zeros behind a tail add nothing in any of the steps. */
+#define NEON_DEFINE_REDUCTION(kernel, kind, element) \
+static float \
+neon_##kernel##_##kind(const element *a, const element *b, size_t n) \
+{ \
+	float32x4_t acc0 = vdupq_n_f32(0); \
+	float32x4_t acc1 = acc0; \
+	float32x4_t acc2 = acc0; \
+	float32x4_t acc3 = acc0; \
+	size_t		i = 0; \
+	for (; i + 16 <= n; i += 16) \
+	{ \
+		acc0 = neon_step_##kernel(acc0, neon_load_##kind(a + i), neon_load_##kind(b + i)); \
+		acc1 = neon_step_##kernel(acc1, neon_load_##kind(a + i + 4), neon_load_##kind(b + i + 4)); \
+		acc2 = neon_step_##kernel(acc2, neon_load_##kind(a + i + 8), neon_load_##kind(b + i + 8)); \
+		acc3 = neon_step_##kernel(acc3, neon_load_##kind(a + i + 12), neon_load_##kind(b + i + 12)); \
+	} \
+	for (; i + 4 <= n; i += 4) \
+		acc0 = neon_step_##kernel(acc0, neon_load_##kind(a + i), neon_load_##kind(b + i)); \
+	if (i < n) \
+		acc1 = neon_step_##kernel(acc1, neon_load_tail_##kind(a + i, n - i), neon_load_tail_##kind(b + i, n - i)); \
+	return vaddvq_f32(vaddq_f32(vaddq_f32(acc0, acc1), vaddq_f32(acc2, acc3))); \
+}
+
+#define NEON_DEFINE_COSINE(kind, element) \
+static void \
+neon_cosine_##kind(const element *a, const element *b, size_t n, float *ab, float *aa, float *bb) \
+{ \
+	float32x4_t acc_ab = vdupq_n_f32(0); \
+	float32x4_t acc_aa = acc_ab; \
+	float32x4_t acc_bb = acc_ab; \
+	for (size_t i = 0; i < n; i += 4) \
+	{ \
+		float32x4_t x = n - i >= 4 ? neon_load_##kind(a + i) : neon_load_tail_##kind(a + i, n - i); \
+		float32x4_t y = n - i >= 4 ? neon_load_##kind(b + i) : neon_load_tail_##kind(b + i, n - i); \
+		acc_ab = vfmaq_f32(acc_ab, x, y); \
+		acc_aa = vfmaq_f32(acc_aa, x, x); \
+		acc_bb = vfmaq_f32(acc_bb, y, y); \
+	} \
+	*ab = vaddvq_f32(acc_ab); \
+	*aa = vaddvq_f32(acc_aa); \
+	*bb = vaddvq_f32(acc_bb); \
+}
+
+NEON_DEFINE_REDUCTION(l2sq, f32, float)
+NEON_DEFINE_REDUCTION(ip, f32, float)
+NEON_DEFINE_REDUCTION(l1, f32, float)
+NEON_DEFINE_REDUCTION(l2sq, f16, uint16_t)
+NEON_DEFINE_REDUCTION(ip, f16, uint16_t)
+NEON_DEFINE_REDUCTION(l1, f16, uint16_t)
+NEON_DEFINE_COSINE(f32, float)
+NEON_DEFINE_COSINE(f16, uint16_t)
+
+static void
+neon_f16_to_f32(const uint16_t *src, float *dst, size_t n)
+{
+	size_t		i = 0;
+
+	for (; i + 4 <= n; i += 4)
+		vst1q_f32(dst + i, neon_load_f16(src + i));
+	if (i < n)
+	{
+		float		whole[4];
+
+		vst1q_f32(whole, neon_load_tail_f16(src + i, n - i));
+		memcpy(dst + i, whole, (n - i) * sizeof(float));
+	}
+}
+
+static void
+neon_f32_to_f16(const float *src, uint16_t *dst, size_t n)
+{
+	for (size_t i = 0; i < n; i += 4)
+	{
+		size_t		count = n - i < 4 ? n - i : 4;
+		uint16_t	whole[4];
+
+		vst1_u16(whole, vreinterpret_u16_f16(vcvt_f16_f32(count == 4 ? neon_load_f32(src + i) :
+														  neon_load_tail_f32(src + i, count))));
+		memcpy(dst + i, whole, count * sizeof(uint16_t));
+	}
+}
+
+/* Butterflies of distance 1 and 2 within four values. */
+static inline float32x4_t
+neon_hadamard4(float32x4_t x)
+{
+	float32x4_t first = vtrn1q_f32(x, x);
+	float32x4_t second = vtrn2q_f32(x, x);
+	float32x2_t low,
+				high;
+
+	x = vtrn1q_f32(vaddq_f32(first, second), vsubq_f32(first, second));
+	low = vget_low_f32(x);
+	high = vget_high_f32(x);
+	return vcombine_f32(vadd_f32(low, high), vsub_f32(low, high));
+}
+
+static void
+neon_hadamard(float *x, size_t n)
+{
+	if (n < 4)
+	{
+		elac_kernels_scalar.hadamard(x, n);
+		return;
+	}
+
+	for (size_t i = 0; i < n; i += 4)
+		vst1q_f32(x + i, neon_hadamard4(vld1q_f32(x + i)));
+	for (size_t h = 4; h < n; h *= 2)
+	{
+		for (size_t i = 0; i < n; i += 2 * h)
+		{
+			for (size_t j = i; j < i + h; j += 4)
+			{
+				float32x4_t u = vld1q_f32(x + j);
+				float32x4_t v = vld1q_f32(x + j + h);
+
+				vst1q_f32(x + j, vaddq_f32(u, v));
+				vst1q_f32(x + j + h, vsubq_f32(u, v));
+			}
+		}
+	}
+}
+
+/* 16-bit sums of bytes at even and odd places, for one nibble. */
+typedef struct NeonSums
+{
+	uint16x8_t	all;			/* of whole 16-bit lanes, modulo 2^16 */
+	uint16x8_t	odd;			/* of their upper bytes */
+} NeonSums;
+
+static inline void
+neon_fastscan_add(NeonSums *sums, uint8x16_t hit)
+{
+	uint16x8_t	pairs = vreinterpretq_u16_u8(hit);
+
+	sums->all = vaddq_u16(sums->all, pairs);
+	sums->odd = vsraq_n_u16(sums->odd, pairs, 8);
+}
+
+/* Adds the sums of sixteen documents to out. */
+static inline void
+neon_fastscan_widen(const NeonSums *sums, uint32_t *out)
+{
+	uint16x8_t	even = vsubq_u16(sums->all, vshlq_n_u16(sums->odd, 8));
+
+	vst1q_u32(out, vaddw_u16(vld1q_u32(out), vget_low_u16(even)));
+	vst1q_u32(out + 4, vaddw_u16(vld1q_u32(out + 4), vget_high_u16(even)));
+	vst1q_u32(out + 8, vaddw_u16(vld1q_u32(out + 8), vget_low_u16(sums->odd)));
+	vst1q_u32(out + 12, vaddw_u16(vld1q_u32(out + 12), vget_high_u16(sums->odd)));
+}
+
+/* A unit adds twice to the same sums, once for each half. */
+static void
+neon_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t out[32])
+{
+	const uint8x16_t low = vdupq_n_u8(15);
+
+	memset(out, 0, 32 * sizeof(uint32_t));
+	while (units > 0)
+	{
+		size_t		batch = units < ELAC_FASTSCAN_ADDS_16BIT / 2 ? units : ELAC_FASTSCAN_ADDS_16BIT / 2;
+		NeonSums	sums_low = {vdupq_n_u16(0), vdupq_n_u16(0)};
+		NeonSums	sums_high = sums_low;
+
+		for (size_t i = 0; i < batch * 32; i += 16)
+		{
+			uint8x16_t	code = vld1q_u8(codes + i);
+			uint8x16_t	table = vld1q_u8(lut + i);
+
+			neon_fastscan_add(&sums_low, vqtbl1q_u8(table, vandq_u8(code, low)));
+			neon_fastscan_add(&sums_high, vqtbl1q_u8(table, vshrq_n_u8(code, 4)));
+		}
+		neon_fastscan_widen(&sums_low, out);
+		neon_fastscan_widen(&sums_high, out + 16);
+		codes += batch * 32;
+		lut += batch * 32;
+		units -= batch;
+	}
+}
+
+static float
+neon_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
+{
+	const ElacPackedControl *control = &elac_packed_control[width];
+	const uint8x16_t bytes0 = vld1q_u8(control->bytes);
+	const uint8x16_t bytes1 = vld1q_u8(control->bytes + 16);
+	const int32x4_t shift0 = vnegq_s32(vreinterpretq_s32_u32(vld1q_u32(control->shift)));
+	const int32x4_t shift1 = vnegq_s32(vreinterpretq_s32_u32(vld1q_u32(control->shift + 4)));
+	const uint32x4_t mask = vdupq_n_u32((1u << width) - 1);
+	float32x4_t acc0 = vdupq_n_f32(0);
+	float32x4_t acc1 = acc0;
+
+	/* eight values fill `width` bytes */
+	for (size_t i = 0; i < n; i += 8, code += width)
+	{
+		size_t		count = n - i < 8 ? n - i : 8;
+		uint8_t		packed[16] = {0};
+		float		part[8] = {0};
+		uint8x16_t	word;
+
+		memcpy(packed, code, elac_bitpack_bytes(count, width));
+		memcpy(part, q + i, count * sizeof(float));
+		word = vld1q_u8(packed);
+		acc0 = vfmaq_f32(acc0, vld1q_f32(part),
+						 vcvtq_f32_u32(vandq_u32(vshlq_u32(vreinterpretq_u32_u8(vqtbl1q_u8(word, bytes0)), shift0), mask)));
+		acc1 = vfmaq_f32(acc1, vld1q_f32(part + 4),
+						 vcvtq_f32_u32(vandq_u32(vshlq_u32(vreinterpretq_u32_u8(vqtbl1q_u8(word, bytes1)), shift1), mask)));
+	}
+	return vaddvq_f32(vaddq_f32(acc0, acc1));
+}
+
+const ElacKernels elac_kernels_neon = {
+	.name = "neon",
+	.l2sq_f32 = neon_l2sq_f32,
+	.ip_f32 = neon_ip_f32,
+	.l1_f32 = neon_l1_f32,
+	.cosine_f32 = neon_cosine_f32,
+	.l2sq_f16 = neon_l2sq_f16,
+	.ip_f16 = neon_ip_f16,
+	.l1_f16 = neon_l1_f16,
+	.cosine_f16 = neon_cosine_f16,
+	.f16_to_f32 = neon_f16_to_f32,
+	.f32_to_f16 = neon_f32_to_f16,
+	.hadamard = neon_hadamard,
+	.fastscan32 = neon_fastscan32,
+	.ip_packed = neon_ip_packed,
+};
+
+#endif							/* ELAC_KERNELS_ARM */

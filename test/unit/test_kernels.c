@@ -1,0 +1,511 @@
+/*
+ * test_kernels.c
+ *	  Every implementation of the inner loops that this processor has, against
+ *	  sums in double precision and against the scalar one.
+ *
+ * Inputs end where an unreadable page begins, so a load past an array ends
+ * the program, in every kind of build.
+ */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bitpack.h"
+#include "base/kernels.h"
+#include "base/rng.h"
+
+static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
+
+#define NNAMES (sizeof(names) / sizeof(names[0]))
+
+static ElacRng rng;
+
+/* size bytes, the last of which is followed by a page that may not be touched */
+typedef struct Guarded
+{
+	char	   *map;
+	size_t		map_len;
+	size_t		room;
+} Guarded;
+
+static Guarded
+guarded_make(size_t room)
+{
+	size_t		page = (size_t) sysconf(_SC_PAGESIZE);
+	Guarded		area;
+
+	area.room = (room + page - 1) / page * page;
+	area.map_len = area.room + page;
+	area.map = mmap(NULL, area.map_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (area.map == MAP_FAILED || mprotect(area.map + area.room, page, PROT_NONE) != 0)
+		abort();
+	return area;
+}
+
+static void *
+guarded_last(const Guarded *area, size_t size)
+{
+	return area->map + area->room - size;
+}
+
+static float
+random_float(void)
+{
+	return (float) (elac_rng_double(&rng) * 2 - 1);
+}
+
+/* |got - wanted| <= 1e-5 of the sum of magnitudes */
+static int
+near(float got, double wanted, double magnitudes)
+{
+	return fabs(got - wanted) <= 1e-5 * magnitudes + 1e-30;
+}
+
+typedef struct Sums
+{
+	double		l2sq,
+				ip,
+				l1,
+				aa,
+				bb,
+				ip_abs;
+} Sums;
+
+static Sums
+reference_sums(const float *a, const float *b, size_t n)
+{
+	Sums		sums = {0};
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		x = a[i];
+		double		y = b[i];
+
+		sums.l2sq += (x - y) * (x - y);
+		sums.ip += x * y;
+		sums.ip_abs += fabs(x * y);
+		sums.l1 += fabs(x - y);
+		sums.aa += x * x;
+		sums.bb += y * y;
+	}
+	return sums;
+}
+
+static void
+check_sums(const ElacKernels *k, size_t n, const Guarded *area)
+{
+	float	   *a = guarded_last(&area[0], n * sizeof(float));
+	float	   *b = guarded_last(&area[1], n * sizeof(float));
+	uint16_t   *ha = guarded_last(&area[2], n * sizeof(uint16_t));
+	uint16_t   *hb = guarded_last(&area[3], n * sizeof(uint16_t));
+	float		ab,
+				aa,
+				bb;
+	Sums		want;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		a[i] = random_float();
+		b[i] = random_float();
+	}
+	want = reference_sums(a, b, n);
+	CHECK(near(k->l2sq_f32(a, b, n), want.l2sq, want.l2sq));
+	CHECK(near(k->ip_f32(a, b, n), want.ip, want.ip_abs));
+	CHECK(near(k->l1_f32(a, b, n), want.l1, want.l1));
+	k->cosine_f32(a, b, n, &ab, &aa, &bb);
+	CHECK(near(ab, want.ip, want.ip_abs));
+	CHECK(near(aa, want.aa, want.aa));
+	CHECK(near(bb, want.bb, want.bb));
+	CHECK(k->l2sq_f32(a, a, n) == 0.0f);
+	CHECK(k->l1_f32(a, a, n) == 0.0f);
+
+	/* halves: exact once converted, so the same sums over converted values */
+	k->f32_to_f16(a, ha, n);
+	k->f32_to_f16(b, hb, n);
+	k->f16_to_f32(ha, a, n);
+	k->f16_to_f32(hb, b, n);
+	want = reference_sums(a, b, n);
+	CHECK(near(k->l2sq_f16(ha, hb, n), want.l2sq, want.l2sq));
+	CHECK(near(k->ip_f16(ha, hb, n), want.ip, want.ip_abs));
+	CHECK(near(k->l1_f16(ha, hb, n), want.l1, want.l1));
+	k->cosine_f16(ha, hb, n, &ab, &aa, &bb);
+	CHECK(near(ab, want.ip, want.ip_abs));
+	CHECK(near(aa, want.aa, want.aa));
+	CHECK(near(bb, want.bb, want.bb));
+}
+
+/* Every alignment of both arrays, at lengths around a register's. */
+static void
+check_alignments(const ElacKernels *k)
+{
+	static char bytes[2][4 * 80 + 64];
+
+	for (size_t shift = 0; shift < 64; shift++)
+	{
+		for (size_t n = 60; n < 70; n++)
+		{
+			float	   *a = (float *) (void *) (bytes[0] + shift / 4 * 4);
+			float	   *b = (float *) (void *) (bytes[1] + (63 - shift) / 4 * 4);
+			Sums		want;
+
+			for (size_t i = 0; i < n; i++)
+			{
+				a[i] = random_float();
+				b[i] = random_float();
+			}
+			want = reference_sums(a, b, n);
+			CHECK(near(k->ip_f32(a, b, n), want.ip, want.ip_abs));
+			CHECK(near(k->l2sq_f32(a, b, n), want.l2sq, want.l2sq));
+		}
+	}
+}
+
+static void
+check_special(const ElacKernels *k)
+{
+	float		a[40];
+	float		b[40];
+
+	for (size_t at = 0; at < 40; at++)
+	{
+		for (size_t i = 0; i < 40; i++)
+			a[i] = b[i] = 1;
+		a[at] = INFINITY;
+		CHECK(isinf(k->l2sq_f32(a, b, 40)));
+		CHECK(isinf(k->ip_f32(a, b, 40)));
+		CHECK(isinf(k->l1_f32(a, b, 40)));
+		a[at] = NAN;
+		CHECK(isnan(k->l2sq_f32(a, b, 40)));
+		CHECK(isnan(k->ip_f32(a, b, 40)));
+		CHECK(isnan(k->l1_f32(a, b, 40)));
+	}
+	for (size_t i = 0; i < 40; i++)
+		a[i] = 3e38f;
+	CHECK(isinf(k->ip_f32(a, b, 40)));
+}
+
+/* Exact value of a half, by arithmetic. */
+static double
+half_value(uint16_t half)
+{
+	int			exponent = (half >> 10) & 31;
+	double		mantissa = half & 0x3FF;
+	double		value;
+
+	if (exponent == 0)
+		value = ldexp(mantissa, -24);
+	else
+		value = ldexp(mantissa + 1024, exponent - 25);
+	return (half & 0x8000) != 0 ? -value : value;
+}
+
+/* All 65536 halves to float; and floats at, around and between halves back. */
+static void
+check_halves(const ElacKernels *k)
+{
+	static uint16_t halves[65536];
+	static float floats[65536];
+	static uint16_t back[65536];
+
+	for (size_t i = 0; i < 65536; i++)
+		halves[i] = (uint16_t) i;
+	k->f16_to_f32(halves, floats, 65536);
+	k->f32_to_f16(floats, back, 65536);
+	for (size_t i = 0; i < 65536; i++)
+	{
+		uint32_t	exponent = (i >> 10) & 31;
+		uint32_t	bits;
+
+		memcpy(&bits, &floats[i], sizeof(bits));
+		if (exponent != 31)
+		{
+			CHECK(floats[i] == half_value((uint16_t) i));
+			CHECK(bits >> 31 == i >> 15);
+			CHECK_EQ(back[i], i);
+		}
+		else if ((i & 0x3FF) == 0)
+		{
+			CHECK(isinf(floats[i]) && bits >> 31 == i >> 15);
+			CHECK_EQ(back[i], i);
+		}
+		else
+		{
+			CHECK(isnan(floats[i]));
+			CHECK_EQ(back[i], i | 0x200);
+		}
+	}
+
+	/* round to nearest, ties to the even half; 0x7BFF is the largest */
+	for (uint32_t i = 0; i < 0x7BFF; i++)
+	{
+		double		low = half_value((uint16_t) i);
+		double		high = half_value((uint16_t) (i + 1));
+		float		in[3];
+		uint16_t	out[3];
+
+		in[1] = (float) ((low + high) / 2);	/* exact */
+		in[0] = nextafterf(in[1], 0);
+		in[2] = -nextafterf(in[1], INFINITY);
+		k->f32_to_f16(in, out, 3);
+		CHECK_EQ(out[0], i);
+		CHECK_EQ(out[1], i + (i & 1));
+		CHECK_EQ(out[2], (i + 1) | 0x8000);
+	}
+	{
+		float		in[8] = {65519.996f, 65520.0f, 1e30f, -65520.0f, 0.0f, -0.0f, 1e-30f, -1e-45f};
+		uint16_t	want[8] = {0x7BFF, 0x7C00, 0x7C00, 0xFC00, 0, 0x8000, 0, 0x8000};
+		uint16_t	out[8];
+
+		k->f32_to_f16(in, out, 8);
+		for (int i = 0; i < 8; i++)
+			CHECK_EQ(out[i], want[i]);
+	}
+}
+
+/* Conversions write n elements and not one more. */
+static void
+check_half_bounds(const ElacKernels *k, size_t n, const Guarded *area)
+{
+	float	   *floats = guarded_last(&area[0], n * sizeof(float));
+	uint16_t   *halves = guarded_last(&area[2], n * sizeof(uint16_t));
+
+	for (size_t i = 0; i < n; i++)
+		floats[i] = (float) i;
+	k->f32_to_f16(floats, halves, n);
+	memset(floats, 0, n * sizeof(float));
+	k->f16_to_f32(halves, floats, n);
+	for (size_t i = 0; i < n; i++)
+		CHECK(floats[i] == (float) i);
+}
+
+static void
+check_hadamard(const ElacKernels *k, const Guarded *area)
+{
+	const ElacKernels *scalar = elac_kernels_by_name("scalar");
+
+	for (size_t n = 1; n <= 8192; n *= 2)
+	{
+		float	   *x = guarded_last(&area[0], n * sizeof(float));
+		float	   *y = guarded_last(&area[1], n * sizeof(float));
+		double		norm_in = 0;
+		double		norm_out = 0;
+
+		for (size_t i = 0; i < n; i++)
+		{
+			x[i] = y[i] = random_float();
+			norm_in += (double) x[i] * x[i];
+		}
+		if (n <= 256)
+		{
+			/* entry (i, j) of the matrix is -1 to the number of common bits */
+			float		want[256];
+
+			for (size_t i = 0; i < n; i++)
+			{
+				double		sum = 0;
+
+				for (size_t j = 0; j < n; j++)
+					sum += __builtin_popcountll(i & j) % 2 == 0 ? x[j] : -x[j];
+				want[i] = (float) sum;
+			}
+			k->hadamard(y, n);
+			for (size_t i = 0; i < n; i++)
+				CHECK(fabsf(y[i] - want[i]) <= 1e-4f);
+			memcpy(y, x, n * sizeof(float));
+		}
+		k->hadamard(x, n);
+		scalar->hadamard(y, n);
+		CHECK(memcmp(x, y, n * sizeof(float)) == 0);	/* bit-identical */
+		for (size_t i = 0; i < n; i++)
+			norm_out += (double) x[i] * x[i];
+		CHECK(fabs(norm_out - norm_in * (double) n) <= 1e-4 * norm_out);
+	}
+}
+
+/* Straight from the definition in kernels.h. */
+static void
+reference_fastscan(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t out[32])
+{
+	static const int perm[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
+
+	memset(out, 0, 32 * sizeof(uint32_t));
+	for (size_t u = 0; u < units; u++)
+	{
+		for (int j = 0; j < 16; j++)
+		{
+			const uint8_t *code = codes + 32 * u;
+
+			out[perm[j]] += lut[16 * (2 * u) + (code[j] & 15)];
+			out[perm[j]] += lut[16 * (2 * u + 1) + (code[16 + j] & 15)];
+			out[perm[j] + 16] += lut[16 * (2 * u) + (code[j] >> 4)];
+			out[perm[j] + 16] += lut[16 * (2 * u + 1) + (code[16 + j] >> 4)];
+		}
+	}
+}
+
+static void
+check_fastscan(const ElacKernels *k, size_t units, int largest, const Guarded *area)
+{
+	uint8_t    *codes = guarded_last(&area[0], units * 32);
+	uint8_t    *lut = guarded_last(&area[1], units * 32);
+	uint32_t	got[32];
+	uint32_t	want[32];
+
+	for (size_t i = 0; i < units * 32; i++)
+	{
+		codes[i] = (uint8_t) elac_rng_u64(&rng);
+		lut[i] = largest ? 255 : (uint8_t) elac_rng_u64(&rng);
+	}
+	memset(got, 0xAA, sizeof(got));
+	k->fastscan32(codes, lut, units, got);
+	reference_fastscan(codes, lut, units, want);
+	CHECK(memcmp(got, want, sizeof(got)) == 0);
+}
+
+/* One document has one bit: only its place may answer. */
+static void
+check_fastscan_places(const ElacKernels *k)
+{
+	static const int perm[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
+	uint8_t		codes[64];
+	uint8_t		lut[64];
+	uint32_t	got[32];
+
+	for (int doc = 0; doc < 32; doc++)
+	{
+		for (int dim = 0; dim < 16; dim++)
+		{
+			int			place = 0;
+
+			while (perm[place] != doc % 16)
+				place++;
+			memset(codes, 0, sizeof(codes));
+			memset(lut, 0, sizeof(lut));
+			codes[dim / 4 * 16 + place] = (uint8_t) (1 << (dim % 4 + (doc >= 16 ? 4 : 0)));
+			lut[dim / 4 * 16 + (1 << dim % 4)] = 7;
+			k->fastscan32(codes, lut, 2, got);
+			for (int i = 0; i < 32; i++)
+				CHECK_EQ(got[i], i == doc ? 7 : 0);
+		}
+	}
+}
+
+static void
+check_ip_packed(const ElacKernels *k, unsigned width, size_t n, const Guarded *area)
+{
+	float	   *q = guarded_last(&area[0], n * sizeof(float));
+	uint8_t    *code = guarded_last(&area[1], elac_bitpack_bytes(n, width));
+	uint32_t   *values = malloc((n + 1) * sizeof(uint32_t));
+	double		want = 0;
+	double		magnitudes = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		q[i] = random_float();
+		values[i] = (uint32_t) elac_rng_below(&rng, (uint64_t) 1 << width);
+		want += (double) q[i] * values[i];
+		magnitudes += fabs((double) q[i] * values[i]);
+	}
+	elac_bitpack(values, n, width, code);
+	CHECK(near(k->ip_packed(q, code, width, n), want, magnitudes));
+	free(values);
+}
+
+static void
+check_implementation(const ElacKernels *k, const Guarded *area)
+{
+	static const size_t lengths[] = {768, 784, 1000, 1536, 4096};
+
+	for (size_t n = 0; n <= 300; n++)
+	{
+		check_sums(k, n, area);
+		check_half_bounds(k, n, area);
+	}
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		check_sums(k, lengths[i], area);
+	check_alignments(k);
+	check_special(k);
+	check_halves(k);
+	check_hadamard(k, area);
+	check_fastscan_places(k);
+	for (size_t units = 0; units <= 130; units++)
+		check_fastscan(k, units, 0, area);
+	for (size_t units = 127; units <= 1200; units += units < 135 ? 1 : 61)
+	{
+		check_fastscan(k, units, 0, area);
+		check_fastscan(k, units, 1, area);
+	}
+	for (size_t units = 255; units <= 1025; units += units % 256 < 2 || units % 256 == 255 ? 1 : 253)
+		check_fastscan(k, units, 1, area);
+	for (unsigned width = 1; width <= 7; width++)
+	{
+		for (size_t n = 0; n <= 300; n++)
+			check_ip_packed(k, width, n, area);
+		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+			check_ip_packed(k, width, lengths[i], area);
+	}
+}
+
+/* Forced by the environment: an unknown or missing name gives the best. */
+static void
+check_dispatch(void)
+{
+	const ElacKernels *chosen;
+	const char *forced = getenv("ELACSYM_KERNELS");
+
+	CHECK(elac_kernels_by_name("scalar") != NULL);
+	CHECK(elac_kernels_by_name("") == NULL);
+	CHECK(elac_kernels_by_name("avx") == NULL);
+	if (forced == NULL)
+		setenv("ELACSYM_KERNELS", "no such kernels", 1);
+	chosen = elac_kernels();
+	CHECK(chosen != NULL && chosen == elac_kernels());
+	CHECK(elac_kernels_by_name(chosen->name) == chosen);
+	if (forced != NULL && elac_kernels_by_name(forced) != NULL)
+		CHECK(strcmp(chosen->name, forced) == 0);
+	else if (elac_kernels_by_name("avx512") != NULL)
+		CHECK(strcmp(chosen->name, "avx512") == 0);
+	else if (elac_kernels_by_name("avx2") != NULL)
+		CHECK(strcmp(chosen->name, "avx2") == 0);
+}
+
+/* The variable is read once a process: ask another process. */
+static void
+check_forced(const char *self, const char *name)
+{
+	char		command[1024];
+
+	snprintf(command, sizeof(command), "ELACSYM_KERNELS=%s '%s' --name", name, self);
+	CHECK_EQ(system(command), 0);
+}
+
+int
+main(int argc, char **argv)
+{
+	Guarded		area[4];
+
+	if (argc > 1)
+		return strcmp(elac_kernels()->name, getenv("ELACSYM_KERNELS")) != 0;
+
+	elac_rng_seed(&rng, 20240521);
+	for (int i = 0; i < 4; i++)
+		area[i] = guarded_make(1 << 16);
+	check_dispatch();
+	for (size_t i = 0; i < NNAMES; i++)
+	{
+		const ElacKernels *k = elac_kernels_by_name(names[i]);
+
+		if (k == NULL)
+			continue;
+		printf("# testing %s\n", k->name);
+		CHECK(strcmp(k->name, names[i]) == 0);
+		check_implementation(k, area);
+		check_forced(argv[0], names[i]);
+	}
+	return check_done();
+}
