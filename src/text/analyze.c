@@ -14,7 +14,6 @@
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
 #include "tsearch/ts_utils.h"
-#include "utils/regproc.h"
 
 #include "base/varint.h"
 #include "compat.h"
@@ -43,7 +42,7 @@ elac_term_compare(const char *a, uint32 alen, const char *b, uint32 blen)
 Oid
 elac_text_config(const char *name)
 {
-	List	   *names = elac_string_to_names(name);
+	List	   *names = elac_name_list(name);
 	Oid			config;
 
 	/* Unqualified means pg_catalog, whatever the search_path of the day is. */

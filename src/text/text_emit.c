@@ -160,6 +160,8 @@ open_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary, const char *b
 	memset(ref, 0, sizeof(*ref));
 	ref->separator = dictionary->separators_len;
 	ref->separator_len = separator_len;
+	if (separator_len == 0)
+		return;
 	dictionary->separators = grow(emitter->context, dictionary->separators, &dictionary->separators_room,
 								  dictionary->separators_len + separator_len, 1);
 	memcpy(dictionary->separators + dictionary->separators_len, bytes, separator_len);

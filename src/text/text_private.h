@@ -7,6 +7,7 @@
 
 #include "elacsym.h"
 
+#include "compat.h"
 #include "text/text_format.h"
 #include "text/text_section.h"
 
@@ -105,7 +106,7 @@ extern bool elac_text_cursor_next(ElacTextCursor *cursor);
 extern void elac_text_cursor_close(ElacTextCursor *cursor);
 
 /* Raises: terms or postings of a section are not in order. */
-extern void elac_text_corrupted_order(const ElacTextReader *reader) pg_attribute_noreturn();
+pg_noreturn extern void elac_text_corrupted_order(const ElacTextReader *reader);
 
 /* All postings of an entry; dst has room for entry->df. */
 extern void elac_text_postings(ElacTextReader *reader, const ElacTextEntry *entry, ElacPosting *dst);

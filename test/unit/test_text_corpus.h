@@ -1,0 +1,231 @@
+/*
+ * test_text_corpus.h
+ *	  Random documents, sections made of them in memory, and the answers that
+ *	  scoring every document gives.  For test_text_*.c and fuzz_text.c.
+ */
+#ifndef ELAC_TEST_TEXT_CORPUS_H
+#define ELAC_TEST_TEXT_CORPUS_H
+
+#include "pgshim.h"
+
+#include "base/rng.h"
+#include "storage/blob.h"
+#include "text/text_section.h"
+
+#define HEAD_JUNK 13			/* bytes of something else before the section */
+#define BODY_JUNK 37
+
+typedef struct Corpus
+{
+	uint32		ndocs;
+	ElacTermVector *docs;
+} Corpus;
+
+/* A section, and what keeps it. */
+typedef struct Built
+{
+	uint8	   *head;
+	uint64		head_len;		/* junk included */
+	uint8	   *body;
+	uint64		body_len;
+	ElacSection section;
+} Built;
+
+static inline int
+corpus_compare_terms(const void *a, const void *b)
+{
+	const ElacTerm *x = a;
+	const ElacTerm *y = b;
+
+	return elac_term_compare(x->bytes, x->len, y->bytes, y->len);
+}
+
+/* Sorts and joins equal terms. */
+static inline void
+corpus_normalize(ElacTermVector *doc)
+{
+	uint32		n = 0;
+
+	qsort(doc->terms, doc->nterms, sizeof(ElacTerm), corpus_compare_terms);
+	doc->length = 0;
+	for (uint32 i = 0; i < doc->nterms; i++)
+	{
+		doc->length += doc->terms[i].tf;
+		if (n > 0 && corpus_compare_terms(&doc->terms[n - 1], &doc->terms[i]) == 0)
+			doc->terms[n - 1].tf += doc->terms[i].tf;
+		else
+			doc->terms[n++] = doc->terms[i];
+	}
+	doc->nterms = n;
+}
+
+/* Word number i: spelled so that neighbours share prefixes, some long, some not ASCII. */
+static inline void
+corpus_word(uint32 i, ElacTerm *term)
+{
+	char		buffer[64];
+
+	if (i % 1009 == 7)
+	{
+		char	   *bytes = palloc(ELAC_TERM_MAX);
+
+		memset(bytes, 'x', ELAC_TERM_MAX);
+		snprintf(buffer, sizeof(buffer), "%u", i);
+		memcpy(bytes + (i % 2 ? 0 : ELAC_TERM_MAX - strlen(buffer)), buffer, strlen(buffer));
+		term->bytes = bytes;
+		term->len = ELAC_TERM_MAX;
+		return;
+	}
+	snprintf(buffer, sizeof(buffer), i % 5 == 0 ? "\xc3\xa4%u" : i % 3 == 0 ? "pre%u" : "%u", i);
+	term->bytes = pstrdup(buffer);
+	term->len = strlen(buffer);
+}
+
+/* ndocs documents over a vocabulary used unevenly; every 17th is NULL, every 19th empty. */
+static inline Corpus
+corpus_random(ElacRng *rng, uint32 ndocs, uint32 vocabulary, uint32 max_terms)
+{
+	Corpus		corpus;
+	ElacTerm   *words = palloc((Size) vocabulary * sizeof(ElacTerm));
+
+	for (uint32 i = 0; i < vocabulary; i++)
+		corpus_word(i, &words[i]);
+	corpus.ndocs = ndocs;
+	corpus.docs = palloc0(Max(ndocs, 1) * sizeof(ElacTermVector));
+	for (uint32 d = 0; d < ndocs; d++)
+	{
+		ElacTermVector *doc = &corpus.docs[d];
+		uint64		roll = elac_rng_below(rng, 400);
+
+		doc->isnull = roll % 17 == 0;
+		doc->nterms = roll % 17 == 0 || roll % 19 == 0 ? 0 : 1 + elac_rng_below(rng, max_terms);
+		doc->terms = palloc(Max(doc->nterms, 1) * sizeof(ElacTerm));
+		for (uint32 i = 0; i < doc->nterms; i++)
+		{
+			double		u = elac_rng_double(rng);
+
+			doc->terms[i] = words[(uint32) (u * u * u * vocabulary)];
+			doc->terms[i].tf = roll == 1 ? 1 + elac_rng_below(rng, 1000000) : 1 + (elac_rng_below(rng, 8) == 0 ? elac_rng_below(rng, 20) : 0);
+		}
+		corpus_normalize(doc);
+	}
+	return corpus;
+}
+
+/* Points a section at what was written behind the junk. */
+static inline void
+built_open(Built *built)
+{
+	memset(&built->section, 0, sizeof(built->section));
+	built->section.head = elac_blob_open_memory(built->head, built->head_len, "idx");
+	built->section.head_offset = HEAD_JUNK;
+	built->section.head_len = built->head_len - HEAD_JUNK;
+	built->section.body = elac_blob_open_memory(built->body, built->body_len, "idx");
+	built->section.body_offset = BODY_JUNK;
+	built->section.body_len = built->body_len - BODY_JUNK;
+}
+
+static inline void
+built_begin(ElacSectionWriter *out)
+{
+	uint8		junk[64];
+
+	memset(junk, 0xAB, sizeof(junk));
+	out->head = elac_blob_create_memory();
+	out->body = elac_blob_create_memory();
+	elac_blob_write(out->head, junk, HEAD_JUNK);
+	elac_blob_write(out->body, junk, BODY_JUNK);
+}
+
+/* Copies of exactly the written bytes: the address sanitizer guards their ends. */
+static inline Built
+built_end(ElacSectionWriter *out)
+{
+	Built		built;
+	ElacBlobRef ref;
+	const uint8 *bytes;
+
+	elac_blob_finish(out->head, &ref);
+	bytes = elac_blob_memory(out->head, &built.head_len);
+	built.head = palloc(built.head_len);
+	memcpy(built.head, bytes, built.head_len);
+	elac_blob_finish(out->body, &ref);
+	bytes = elac_blob_memory(out->body, &built.body_len);
+	built.body = palloc(built.body_len);
+	memcpy(built.body, bytes, built.body_len);
+	built_open(&built);
+	return built;
+}
+
+/* The section of docs in this order of arrival, numbered by doc_of_seq (NULL: as they come). */
+static inline Built
+corpus_build(const Corpus *corpus, const ElacDoc *doc_of_seq)
+{
+	ElacTextWriter *writer = elac_text_writer_begin();
+	ElacSectionWriter out;
+
+	built_begin(&out);
+	for (uint32 i = 0; i < corpus->ndocs; i++)
+		elac_text_writer_add(writer, &corpus->docs[i]);
+	elac_text_writer_finish(writer, doc_of_seq, corpus->ndocs, &out);
+	return built_end(&out);
+}
+
+/* A query of n words, some of them in no document. */
+static inline ElacTermVector
+corpus_query(ElacRng *rng, uint32 vocabulary, uint32 n)
+{
+	ElacTermVector query;
+
+	memset(&query, 0, sizeof(query));
+	query.nterms = n;
+	query.terms = palloc(Max(n, 1) * sizeof(ElacTerm));
+	for (uint32 i = 0; i < n; i++)
+	{
+		double		u = elac_rng_double(rng);
+
+		corpus_word((uint32) (u * u * 1.1 * vocabulary), &query.terms[i]);
+		query.terms[i].tf = 1;
+	}
+	corpus_normalize(&query);
+	return query;
+}
+
+/* Best hit first, as the heap orders. */
+static inline int
+corpus_compare_hits(const void *a, const void *b)
+{
+	const ElacTextHit *x = a;
+	const ElacTextHit *y = b;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return x->doc < y->doc ? -1 : x->doc > y->doc;
+}
+
+/* Adds a corpus to the statistics of field f of a query. */
+static inline void
+corpus_count(const Corpus *corpus, ElacBm25Field *field)
+{
+	for (uint32 d = 0; d < corpus->ndocs; d++)
+	{
+		const ElacTermVector *doc = &corpus->docs[d];
+
+		field->stats.ndocs += doc->nterms > 0;
+		field->stats.total_length += doc->length;
+		for (uint32 i = 0; i < field->nterms; i++)
+		{
+			ElacTerm	key;
+
+			memset(&key, 0, sizeof(key));
+			key.bytes = field->terms[i].bytes;
+			key.len = field->terms[i].len;
+			if (doc->nterms > 0 && bsearch(&key, doc->terms, doc->nterms, sizeof(ElacTerm), corpus_compare_terms) != NULL)
+				field->terms[i].df++;
+		}
+	}
+}
+
+#endif							/* ELAC_TEST_TEXT_CORPUS_H */
