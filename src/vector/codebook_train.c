@@ -1,0 +1,407 @@
+/*
+ * codebook_train.c
+ *	  Makes a codebook from a sample: leaves by hierarchical k-means, a tree
+ *	  above them, one pass that settles both.
+ *
+ * 1. Leaves.  Flat k-means with K clusters costs n * K; splitting first into
+ *	  sqrt(K) parts and then each part in proportion to its rows costs
+ *	  n * sqrt(K), and gives dense regions more leaves, which balances them.
+ * 2. Tree.  Leaf centroids are clustered top-down into groups; a cut has
+ *	  ELAC_CUT_FANOUT times the lists of the next coarser one, so that for any
+ *	  size of segment some cut has a mean list within 100..250.
+ * 3. Settling.  The sample is assigned through the tree as rows will be, and
+ *	  every centroid becomes the mean of what fell to it.
+ *
+ * Working memory is in a context of its own, about 12 bytes a sample row
+ * beside the centroids; the sample itself is the caller's.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "vector/codebook_private.h"
+#include "vector/kmeans.h"
+
+/* sqrt(250 / 100) on either side of the target */
+#define ELAC_CUT_FANOUT 2.5
+
+/* Sample rows wanted for a leaf, and fewest with which one is made. */
+#define ELAC_SAMPLE_PER_LEAF 64
+#define ELAC_SAMPLE_PER_LEAF_MIN 4
+
+/* Sample bytes used even when maintenance_work_mem is smaller. */
+#define ELAC_SAMPLE_BYTES_MIN ((uint64) 256 * 1024 * 1024)
+
+/* Up to this many clusters are made flat. */
+#define ELAC_TRAIN_FLAT 128
+#define ELAC_TRAIN_DEPTH 8
+
+#define ELAC_TRAIN_ITERATIONS 8
+
+typedef struct ElacTrain
+{
+	const ElacCodebookParams *params;
+	const float *sample;
+	uint64		nsample;
+	ElacRng		rng;
+	uint32		nleaves;		/* made so far */
+	uint32		max_leaves;		/* room in leaves */
+	float	   *leaves;
+	uint32	   *order;			/* leaves in depth-first order */
+} ElacTrain;
+
+static uint64
+elac_train_leaves_wanted(uint64 nrows)
+{
+	uint64		leaves = nrows / ELAC_LIST_TARGET;
+
+	if (nrows < ELAC_LIST_MIN_ROWS)
+		return 1;
+	/* leaf numbers are 32 bits wide; 2^31 leaves serve 3e11 rows */
+	return Min(leaves, UINT64_C(1) << 31);
+}
+
+uint64
+elac_codebook_sample_size(uint64 nrows, int dim)
+{
+	uint64		leaves = elac_train_leaves_wanted(nrows);
+	uint64		budget = Max((uint64) maintenance_work_mem * 1024, ELAC_SAMPLE_BYTES_MIN);
+	uint64		wanted;
+
+	/* one list needs its mean only */
+	wanted = leaves == 1 ? ELAC_LIST_MIN_ROWS : leaves * ELAC_SAMPLE_PER_LEAF;
+	wanted = Min(wanted, budget / ((uint64) dim * sizeof(float)));
+	wanted = Min(wanted, (uint64) UINT32_MAX);
+	return Min(wanted, nrows);
+}
+
+/* Clusters members into k flat clusters and appends their centroids as leaves. */
+static void
+elac_train_flat(ElacTrain *train, const uint32 *members, uint64 n, uint32 k)
+{
+	ElacKmeans	input = {0};
+	uint32	   *assignment = palloc_extended(n * sizeof(uint32), MCXT_ALLOC_HUGE);
+
+	Assert(train->nleaves < train->max_leaves);
+	input.points = train->sample;
+	input.members = members;
+	input.n = n;
+	input.dim = train->params->dim;
+	input.k = Min(k, train->max_leaves - train->nleaves);
+	input.iterations = ELAC_TRAIN_ITERATIONS;
+	input.rng = &train->rng;
+	train->nleaves += elac_kmeans_run(&input, train->leaves + (Size) train->nleaves * input.dim, assignment);
+	pfree(assignment);
+}
+
+/*
+ * Splits members into nparts by k-means on some of them.  members is reordered
+ * so that part p is members[starts[p] .. starts[p + 1]); starts has room for
+ * nparts + 1.  Returns how many parts there are.
+ */
+static uint32
+elac_train_split(ElacTrain *train, uint32 *members, uint64 n, uint32 nparts, uint64 *starts)
+{
+	int			dim = train->params->dim;
+	uint64		nsome = Min(n, (uint64) nparts * 128);
+	uint32	   *some = palloc_extended(nsome * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *part = palloc_extended(n * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *copy = palloc_extended(n * sizeof(uint32), MCXT_ALLOC_HUGE);
+	float	   *centroids = palloc_extended((Size) nparts * dim * sizeof(float), MCXT_ALLOC_HUGE);
+	uint64	   *next = palloc0((nparts + 1) * sizeof(uint64));
+	ElacKmeans	input = {0};
+	uint32		made;
+
+	for (uint64 i = 0; i < nsome; i++)
+		some[i] = members[i * n / nsome];
+	input.points = train->sample;
+	input.members = some;
+	input.n = nsome;
+	input.dim = dim;
+	input.k = nparts;
+	input.iterations = ELAC_TRAIN_ITERATIONS;
+	input.rng = &train->rng;
+	made = elac_kmeans_run(&input, centroids, part);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (i % 64 == 0)
+			CHECK_FOR_INTERRUPTS();
+		part[i] = elac_kmeans_nearest(train->sample + (Size) members[i] * dim, centroids, made, dim, NULL);
+		next[part[i] + 1]++;
+	}
+	starts[0] = 0;
+	for (uint32 p = 0; p < made; p++)
+		next[p + 1] = starts[p + 1] = starts[p] + next[p + 1];
+	memcpy(copy, members, n * sizeof(uint32));
+	for (uint64 i = 0; i < n; i++)
+		members[next[part[i]]++] = copy[i];
+
+	pfree(some);
+	pfree(part);
+	pfree(copy);
+	pfree(centroids);
+	pfree(next);
+	return made;
+}
+
+/* Appends about k leaves for members, which it reorders. */
+static void
+elac_train_leaves(ElacTrain *train, uint32 *members, uint64 n, uint32 k, int depth)
+{
+	uint32		nparts;
+	uint64	   *starts;
+
+	if (n == 0 || train->nleaves == train->max_leaves)
+		return;
+	k = Min(k, n);
+	if (k <= ELAC_TRAIN_FLAT || depth == ELAC_TRAIN_DEPTH)
+	{
+		elac_train_flat(train, members, n, Max(Min(k, 2 * ELAC_TRAIN_FLAT), 1));
+		return;
+	}
+
+	nparts = Min((uint32) ceil(sqrt((double) k)), 1024);
+	starts = palloc((nparts + 1) * sizeof(uint64));
+	nparts = elac_train_split(train, members, n, nparts, starts);
+	if (nparts == 1)
+		elac_train_flat(train, members, n, 1);	/* all points are the same */
+	else
+		for (uint32 p = 0; p < nparts; p++)
+		{
+			uint64		part = starts[p + 1] - starts[p];
+
+			elac_train_leaves(train, members + starts[p], part, (uint32) Max(rint((double) k * part / n), 1), depth + 1);
+		}
+	pfree(starts);
+}
+
+/*
+ * Refines a cut of the tree: splits each of its lists of leaves into about
+ * (leaves / group) lists, reordering train->order within the list.
+ */
+static void
+elac_train_refine_cut(ElacTrain *train, const ElacCodebookCut *coarse, double group, ElacCodebookCut *fine)
+{
+	int			dim = train->params->dim;
+	uint32	   *assignment = palloc_extended(train->nleaves * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *copy = palloc_extended(train->nleaves * sizeof(uint32), MCXT_ALLOC_HUGE);
+
+	fine->nlists = 0;
+	fine->first_leaf = palloc_extended(((Size) train->nleaves + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	for (uint32 list = 0; list < coarse->nlists; list++)
+	{
+		uint32		first = coarse->first_leaf[list];
+		uint32		n = coarse->first_leaf[list + 1] - first;
+		uint32		k = (uint32) Max(Min(rint(n / group), n), 1);
+		uint32		position = first;
+
+		CHECK_FOR_INTERRUPTS();
+		if (k > 1)
+		{
+			ElacKmeans	input = {0};
+			float	   *centroids = palloc_extended((Size) k * dim * sizeof(float), MCXT_ALLOC_HUGE);
+
+			input.points = train->leaves;
+			input.members = train->order + first;
+			input.n = n;
+			input.dim = dim;
+			input.k = k;
+			input.iterations = ELAC_TRAIN_ITERATIONS;
+			input.rng = &train->rng;
+			k = elac_kmeans_run(&input, centroids, assignment);
+			pfree(centroids);
+		}
+		else
+			memset(assignment, 0, n * sizeof(uint32));
+
+		memcpy(copy, train->order + first, n * sizeof(uint32));
+		for (uint32 c = 0; c < k; c++)
+		{
+			fine->first_leaf[fine->nlists++] = position;
+			for (uint32 i = 0; i < n; i++)
+				if (assignment[i] == c)
+					train->order[position++] = copy[i];
+		}
+	}
+	fine->first_leaf[fine->nlists] = train->nleaves;
+	pfree(assignment);
+	pfree(copy);
+}
+
+/* Builds cuts above the leaves and orders the leaves depth-first. */
+static void
+elac_train_tree(ElacTrain *train, ElacCodebook *codebook)
+{
+	ElacCodebookCut current = {0};
+	ElacCodebookCut *last;
+	int			depth = (int) ceil(log(Max(train->nleaves, 2)) / log(ELAC_CUT_FANOUT));
+	int			dim = train->params->dim;
+
+	current.nlists = 1;
+	current.first_leaf = palloc(2 * sizeof(uint32));
+	current.first_leaf[0] = 0;
+	current.first_leaf[1] = train->nleaves;
+	codebook->cuts[0] = current;
+	codebook->ncuts = 1;
+
+	/* beyond 16 cuts the coarsest ones are left out: they serve small segments only */
+	depth = Min(depth, ELAC_CODEBOOK_MAX_CUTS - 1);
+
+	for (int level = depth - 1; level >= 1; level--)
+	{
+		ElacCodebookCut fine = {0};
+
+		elac_train_refine_cut(train, &codebook->cuts[codebook->ncuts - 1], pow(ELAC_CUT_FANOUT, level), &fine);
+		if (fine.nlists > codebook->cuts[codebook->ncuts - 1].nlists && fine.nlists < train->nleaves)
+			codebook->cuts[codebook->ncuts++] = fine;
+	}
+	if (train->nleaves > 1)
+	{
+		last = &codebook->cuts[codebook->ncuts++];
+		last->nlists = train->nleaves;
+		last->first_leaf = palloc_extended(((Size) train->nleaves + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+		for (Size leaf = 0; leaf <= train->nleaves; leaf++)
+			last->first_leaf[leaf] = leaf;
+	}
+	for (int cut = 0; cut < codebook->ncuts; cut++)
+		codebook->cuts[cut].centroids =
+			palloc_extended((Size) codebook->cuts[cut].nlists * dim * sizeof(float), MCXT_ALLOC_HUGE);
+	last = &codebook->cuts[codebook->ncuts - 1];
+	for (uint32 leaf = 0; leaf < train->nleaves; leaf++)
+		memcpy(last->centroids + (Size) leaf * dim, train->leaves + (Size) train->order[leaf] * dim, dim * sizeof(float));
+}
+
+/* Every inner centroid becomes the mean of its leaves, weighted by count. */
+static void
+elac_train_inner(ElacCodebook *codebook, const uint64 *counts)
+{
+	int			dim = codebook->params.dim;
+	const ElacCodebookCut *leaves = &codebook->cuts[codebook->ncuts - 1];
+	double	   *sum = palloc(dim * sizeof(double));
+
+	for (int cut = 0; cut < codebook->ncuts - 1; cut++)
+	{
+		ElacCodebookCut *c = &codebook->cuts[cut];
+
+		for (uint32 list = 0; list < c->nlists; list++)
+		{
+			double		total = 0;
+
+			CHECK_FOR_INTERRUPTS();
+			memset(sum, 0, dim * sizeof(double));
+			for (uint32 leaf = c->first_leaf[list]; leaf < c->first_leaf[list + 1]; leaf++)
+			{
+				/* a leaf without rows still has a place */
+				double		weight = Max(counts[leaf], 1);
+
+				total += weight;
+				for (int d = 0; d < dim; d++)
+					sum[d] += weight * leaves->centroids[(Size) leaf * dim + d];
+			}
+			for (int d = 0; d < dim; d++)
+				c->centroids[(Size) list * dim + d] = (float) (sum[d] / total);
+		}
+	}
+	pfree(sum);
+}
+
+/* Assigns the sample through the tree; leaves become the means of their rows. */
+static void
+elac_train_settle(ElacTrain *train, ElacCodebook *codebook)
+{
+	int			dim = codebook->params.dim;
+	ElacCodebookCut *leaves = &codebook->cuts[codebook->ncuts - 1];
+	uint64	   *counts = palloc_extended(leaves->nlists * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uint32	   *assigned = palloc_extended(train->nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
+	double	   *sums = palloc_extended((Size) leaves->nlists * dim * sizeof(double), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	elac_train_inner(codebook, counts);
+	for (uint64 i = 0; i < train->nsample; i++)
+	{
+		const float *point = train->sample + (Size) i * dim;
+		double	   *sum;
+
+		if (i % 64 == 0)
+			CHECK_FOR_INTERRUPTS();
+		assigned[i] = elac_codebook_assign(codebook, point);
+		counts[assigned[i]]++;
+		sum = sums + (Size) assigned[i] * dim;
+		for (int d = 0; d < dim; d++)
+			sum[d] += point[d];
+	}
+	for (uint32 leaf = 0; leaf < leaves->nlists; leaf++)
+	{
+		if (counts[leaf] == 0)
+			continue;
+		for (int d = 0; d < dim; d++)
+			leaves->centroids[(Size) leaf * dim + d] = (float) (sums[(Size) leaf * dim + d] / counts[leaf]);
+	}
+	elac_train_inner(codebook, counts);
+	pfree(counts);
+	pfree(assigned);
+	pfree(sums);
+}
+
+/* A codebook of one list around the mean. */
+static void
+elac_train_single(ElacTrain *train, ElacCodebook *codebook)
+{
+	ElacCodebookCut *cut = &codebook->cuts[0];
+	int			dim = codebook->params.dim;
+
+	codebook->ncuts = 1;
+	cut->nlists = 1;
+	cut->first_leaf = palloc(2 * sizeof(uint32));
+	cut->first_leaf[0] = 0;
+	cut->first_leaf[1] = 1;
+	cut->centroids = palloc0(dim * sizeof(float));
+	if (train->nsample > 0)
+		elac_kmeans_mean(train->sample, NULL, train->nsample, dim, cut->centroids);
+}
+
+ElacCodebook *
+elac_codebook_train(const ElacCodebookParams *params, const float *sample, uint64 nsample)
+{
+	ElacCodebook *codebook = elac_codebook_create(params);
+	ElacTrain	train = {0};
+	uint64		wanted = Min(elac_train_leaves_wanted(params->nrows), nsample / ELAC_SAMPLE_PER_LEAF_MIN);
+
+	if (nsample > UINT32_MAX)
+		elog(ERROR, "sample of " UINT64_FORMAT " vectors is too large", nsample);
+	train.params = params;
+	train.sample = sample;
+	train.nsample = nsample;
+	elac_rng_seed(&train.rng, params->seed + 1);
+
+	if (wanted >= 2)
+	{
+		MemoryContext result = CurrentMemoryContext;
+		MemoryContext work = AllocSetContextCreate(result, "elacsym training", ALLOCSET_DEFAULT_SIZES);
+		uint32	   *members;
+
+		MemoryContextSwitchTo(work);
+		train.max_leaves = (uint32) wanted + (uint32) wanted / 8 + 8;
+		train.leaves = palloc_extended((Size) train.max_leaves * params->dim * sizeof(float), MCXT_ALLOC_HUGE);
+		members = palloc_extended(nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
+		for (uint64 i = 0; i < nsample; i++)
+			members[i] = (uint32) i;
+		elac_train_leaves(&train, members, nsample, (uint32) wanted, 0);
+		train.order = palloc_extended(train.nleaves * sizeof(uint32), MCXT_ALLOC_HUGE);
+		for (uint32 i = 0; i < train.nleaves; i++)
+			train.order[i] = i;
+		MemoryContextSwitchTo(result);
+		elac_train_tree(&train, codebook);
+		MemoryContextSwitchTo(work);
+		elac_train_settle(&train, codebook);
+		MemoryContextSwitchTo(result);
+		MemoryContextDelete(work);
+	}
+	else
+		elac_train_single(&train, codebook);
+	elac_codebook_seal(codebook);
+	return codebook;
+}

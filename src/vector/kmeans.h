@@ -1,0 +1,36 @@
+/*
+ * kmeans.h
+ *	  Lloyd's k-means on a subset of points.  Private to vector/.
+ */
+#ifndef ELAC_KMEANS_H
+#define ELAC_KMEANS_H
+
+#include "postgres.h"
+
+#include "base/rng.h"
+
+typedef struct ElacKmeans
+{
+	const float *points;		/* row-major, dim floats each */
+	const uint32 *members;		/* rows that take part; NULL = the first n */
+	uint64		n;
+	int			dim;
+	uint32		k;				/* clusters wanted, >= 1 */
+	int			iterations;
+	ElacRng    *rng;
+} ElacKmeans;
+
+/*
+ * Makes at most k clusters (fewer when there are fewer distinct points) and
+ * returns how many.  centroids: room for k * dim floats; assignment: n, the
+ * cluster of each member.  No cluster is empty.  n >= 1.
+ */
+extern uint32 elac_kmeans_run(const ElacKmeans *input, float *centroids, uint32 *assignment);
+
+/* Nearest of ncentroids (> 0) to a point under L2; *distance may be NULL. */
+extern uint32 elac_kmeans_nearest(const float *point, const float *centroids, uint32 ncentroids, int dim, float *distance);
+
+/* Mean of the members, dim floats; n >= 1. */
+extern void elac_kmeans_mean(const float *points, const uint32 *members, uint64 n, int dim, float *mean);
+
+#endif							/* ELAC_KMEANS_H */

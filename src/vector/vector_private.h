@@ -1,0 +1,65 @@
+/*
+ * vector_private.h
+ *	  Readers, queries and heaps in memory.  Private to vector/.
+ */
+#ifndef ELAC_VECTOR_PRIVATE_H
+#define ELAC_VECTOR_PRIVATE_H
+
+#include "vector/codebook_private.h"
+#include "vector/rabitq.h"
+#include "vector/vector_format.h"
+#include "vector/vector_section.h"
+
+struct ElacVectorReader
+{
+	ElacSection section;
+	const ElacCodebook *codebook;
+	ElacVectorHeader header;
+	ElacVectorLayout layout;
+	uint32	   *list_first;		/* nlists + 1 */
+	uint32		nruns;			/* run_* are loaded when first asked for */
+	uint32	   *run_leaf;
+	uint32	   *run_first;
+	/* the block copied last, for merges and refinement */
+	uint8	   *block;
+	uint32		block_number;	/* UINT32_MAX: none */
+};
+
+/* Copies a block into reader->block unless it is there already. */
+extern const uint8 *elac_vector_load_block(ElacVectorReader *reader, uint32 block);
+
+/* Loads run_leaf and run_first, validated; for cuts above the finest. */
+extern void elac_vector_load_runs(ElacVectorReader *reader);
+
+/* What the lists of a cut are to a query. */
+typedef struct ElacQueryCut
+{
+	uint32	   *order;			/* lists by ascending distance; NULL = not computed yet */
+	float	   *add;			/* g_add: the list's part of the estimate */
+	float	   *lambda;			/* factor of the codes' `add` */
+	float	   *spread;			/* factor of the codes' `error` */
+} ElacQueryCut;
+
+struct ElacVectorQuery
+{
+	const ElacCodebook *codebook;
+	MemoryContext context;
+	double		epsilon;
+	float	   *vector;			/* prepared, dim floats */
+	float	   *rotated;		/* relative to the mean under L2, padded floats */
+	float		half_sum;		/* sum(rotated) / 2 */
+	float	   *table;			/* padded / 4 exact tables of 16 */
+	uint8	   *lut;			/* the same in 8 bits */
+	float		lut_scale;		/* <bits,q> ~ lut_scale * sum + lut_offset */
+	float		lut_offset;
+	float		lut_error;		/* bound of that approximation's error */
+	ElacQueryCut cuts[ELAC_CODEBOOK_MAX_CUTS];
+};
+
+/* The query's numbers for a cut, computed when first asked for. */
+extern const ElacQueryCut *elac_vector_query_cut(ElacVectorQuery *query, int cut);
+
+/* Estimate of the worst candidate of a full heap, else infinity. */
+extern float elac_vector_heap_threshold(const ElacVectorHeap *heap);
+
+#endif							/* ELAC_VECTOR_PRIVATE_H */
