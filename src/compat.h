@@ -76,4 +76,52 @@
 #define elac_count_index_search(scan) ((void) 0)
 #endif
 
+/* Is the order of the pathkey the ascending one? */
+#include "access/stratnum.h"
+#include "nodes/pathnodes.h"
+
+#if PG_VERSION_NUM >= 180000
+#define elac_pathkey_is_ascending(pathkey) ((pathkey)->pk_cmptype == COMPARE_LT)
+#else
+#define elac_pathkey_is_ascending(pathkey) ((pathkey)->pk_strategy == BTLessStrategyNumber)
+#endif
+
+/*
+ * The members of an equivalence class that belong to exactly these relations.
+ * Since 18 the members of partitions are kept apart.
+ */
+#include "optimizer/paths.h"
+
+static inline List *
+elac_eclass_members(EquivalenceClass *eclass, Relids relids)
+{
+	List	   *members = NIL;
+#if PG_VERSION_NUM >= 180000
+	EquivalenceMemberIterator iterator;
+	EquivalenceMember *member;
+
+	setup_eclass_member_iterator(&iterator, eclass, relids);
+	while ((member = eclass_member_iterator_next(&iterator)) != NULL)
+		if (bms_equal(member->em_relids, relids))
+			members = lappend(members, member);
+#else
+	ListCell   *cell;
+
+	foreach(cell, eclass->ec_members)
+	{
+		EquivalenceMember *member = (EquivalenceMember *) lfirst(cell);
+
+		if (bms_equal(member->em_relids, relids))
+			members = lappend(members, member);
+	}
+#endif
+	return members;
+}
+
+/* PostgreSQL 18 moved what custom scans need to explain themselves. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
 #endif							/* ELAC_COMPAT_H */

@@ -112,6 +112,11 @@ filter_evaluate(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segme
 		elac_bitmap_not(result.is_true);
 		return result;
 	}
+	if (filter->kind == ELAC_FILTER_IS_TRUE)
+	{
+		elac_bitmap_zero(result.is_unknown);
+		return result;
+	}
 	for (int i = 1; i < filter->nchildren; i++)
 	{
 		FilterResult child = filter_evaluate(filter->children[i], schema, segment);
@@ -187,6 +192,8 @@ elac_filter_delta(ElacFilter *filter, const ElacSchema *schema, ElacDeltaView *v
 		result = elac_filter_delta(filter->children[0], schema, view, doc);
 		return result == ELAC_UNKNOWN ? ELAC_UNKNOWN : (result == ELAC_TRUE ? ELAC_FALSE : ELAC_TRUE);
 	}
+	if (filter->kind == ELAC_FILTER_IS_TRUE)
+		return elac_filter_delta(filter->children[0], schema, view, doc) == ELAC_TRUE ? ELAC_TRUE : ELAC_FALSE;
 	result = filter->kind == ELAC_FILTER_AND ? ELAC_TRUE : ELAC_FALSE;
 	for (int i = 0; i < filter->nchildren; i++)
 	{

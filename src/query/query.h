@@ -25,6 +25,7 @@ typedef enum ElacFilterKind
 	ELAC_FILTER_AND,
 	ELAC_FILTER_OR,
 	ELAC_FILTER_NOT,
+	ELAC_FILTER_IS_TRUE,		/* one child; unknown becomes false */
 	ELAC_FILTER_PREDICATE
 } ElacFilterKind;
 
@@ -32,7 +33,7 @@ typedef struct ElacFilter
 {
 	ElacFilterKind kind;
 	int			nchildren;
-	struct ElacFilter **children;	/* AND, OR: any number; NOT: one */
+	struct ElacFilter **children;	/* AND, OR: one or more; NOT, IS_TRUE: one */
 	ElacPredicate predicate;
 } ElacFilter;
 

@@ -1,0 +1,69 @@
+/*
+ * am.h
+ *	  The access method's callbacks, spelled as amapi spells them, and what the
+ *	  files of this folder share.
+ */
+#ifndef ELAC_AM_H
+#define ELAC_AM_H
+
+#include "elacsym.h"
+
+#include "access/amapi.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+
+/* handler.c */
+extern void elac_am_init(void);
+extern Oid	elac_am_oid(void);	/* of the access method named elacsym, or InvalidOid */
+
+/* options.c */
+typedef struct ElacIndexOptions
+{
+	int32		vl_len_;
+	int			store;			/* offset of the foreign server's name, 0 when none */
+	int			bits;			/* RaBitQ bits a dimension, 0 = default */
+} ElacIndexOptions;
+
+extern bytea *elacoptions(Datum reloptions, bool validate);
+extern void elac_options_init(void);
+
+/* build.c */
+extern IndexBuildResult *elacbuild(Relation heap, Relation index, IndexInfo *info);
+extern void elacbuildempty(Relation index);
+extern char *elacbuildphasename(int64 phase);
+
+/* insert.c */
+extern bool elacinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
+					   IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *info);
+
+/* vacuum.c */
+extern IndexBulkDeleteResult *elacbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+											 IndexBulkDeleteCallback callback, void *state);
+extern IndexBulkDeleteResult *elacvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+
+/* cost.c */
+extern void elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
+							 Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
+							 double *correlation, double *pages);
+
+/*
+ * What a query costs inside the index: fixed part before the first row, and
+ * the part of each row returned.
+ */
+extern void elac_cost_query(PlannerInfo *root, IndexOptInfo *index, bool ordered, int nconditions,
+							double selectivity, Cost *startup_cost, Cost *per_row);
+
+/* validate.c */
+extern bool elacvalidate(Oid opclass);
+
+/* scan.c */
+extern IndexScanDesc elacbeginscan(Relation index, int nkeys, int norderbys);
+extern void elacrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+extern bool elacgettuple(IndexScanDesc scan, ScanDirection direction);
+extern int64 elacgetbitmap(IndexScanDesc scan, TIDBitmap *bitmap);
+extern void elacendscan(IndexScanDesc scan);
+
+/* customscan.c */
+extern void elac_customscan_init(void);
+
+#endif							/* ELAC_AM_H */

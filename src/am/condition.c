@@ -1,0 +1,482 @@
+/*
+ * condition.c
+ *	  Recognises conditions that the index can evaluate and turns them into
+ *	  filters.
+ *
+ * One walk over the expression serves three purposes: to check (planning), to
+ * collect the arguments' expressions (executor start) and to build the filter
+ * from their values (every scan).  Arguments are met in the same order each
+ * time.
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+
+#include "am/condition.h"
+
+struct ElacCondition
+{
+	ElacTarget	target;
+	Node	   *clause;			/* all clauses, ANDed */
+	List	   *arguments;		/* ExprState, in the order of the walk */
+};
+
+typedef enum WalkMode
+{
+	WALK_CHECK,
+	WALK_COLLECT,
+	WALK_BUILD
+} WalkMode;
+
+typedef struct Walk
+{
+	WalkMode	mode;
+	const ElacTarget *target;
+	List	   *expressions;	/* COLLECT: arguments met */
+	ListCell   *next;			/* BUILD: ExprState of the next argument */
+	List	   *states;			/* BUILD */
+	ExprContext *econtext;		/* BUILD */
+} Walk;
+
+static bool condition_walk(Walk *walk, Node *node, ElacFilter **out);
+
+void
+elac_target_from_info(ElacTarget *target, IndexOptInfo *info)
+{
+	ListCell   *expression = list_head(info->indexprs);
+
+	memset(target, 0, sizeof(ElacTarget));
+	target->varno = info->rel->relid;
+	target->ncolumns = info->nkeycolumns;
+	for (int i = 0; i < info->nkeycolumns; i++)
+	{
+		target->attnos[i] = info->indexkeys[i];
+		target->opfamily[i] = info->opfamily[i];
+		target->opcintype[i] = info->opcintype[i];
+		if (info->indexkeys[i] == 0)
+		{
+			target->expressions[i] = lfirst(expression);
+			expression = lnext(info->indexprs, expression);
+		}
+	}
+}
+
+void
+elac_target_from_relation(ElacTarget *target, Relation index, int varno)
+{
+	List	   *expressions = copyObject(RelationGetIndexExpressions(index));
+	ListCell   *expression;
+
+	ChangeVarNodes((Node *) expressions, 1, varno, 0);
+	expression = list_head(expressions);
+	memset(target, 0, sizeof(ElacTarget));
+	target->varno = varno;
+	target->ncolumns = IndexRelationGetNumberOfKeyAttributes(index);
+	for (int i = 0; i < target->ncolumns; i++)
+	{
+		target->attnos[i] = index->rd_index->indkey.values[i];
+		target->opfamily[i] = index->rd_opfamily[i];
+		target->opcintype[i] = index->rd_opcintype[i];
+		if (target->attnos[i] == 0)
+		{
+			target->expressions[i] = lfirst(expression);
+			expression = lnext(expressions, expression);
+		}
+	}
+}
+
+static Node *
+strip_relabel(Node *node)
+{
+	while (node != NULL && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	return node;
+}
+
+int
+elac_target_column(const ElacTarget *target, Node *node)
+{
+	node = strip_relabel(node);
+	for (int i = 0; i < target->ncolumns; i++)
+	{
+		if (target->attnos[i] != 0)
+		{
+			Var		   *var = (Var *) node;
+
+			if (IsA(node, Var) && var->varno == target->varno && var->varattno == target->attnos[i] &&
+				var->varlevelsup == 0)
+				return i;
+		}
+		else if (equal(node, strip_relabel(target->expressions[i])))
+			return i;
+	}
+	return -1;
+}
+
+/* May node be computed before the scan, from parameters and constants alone? */
+static bool
+condition_is_argument(Node *node)
+{
+	return !contain_var_clause(node) && !contain_volatile_functions(node) && !contain_subplans(node);
+}
+
+static ElacFilter *
+filter_make(ElacFilterKind kind, int nchildren)
+{
+	ElacFilter *filter = palloc0(sizeof(ElacFilter));
+
+	filter->kind = kind;
+	filter->nchildren = nchildren;
+	if (nchildren > 0)
+		filter->children = palloc0(sizeof(ElacFilter *) * nchildren);
+	return filter;
+}
+
+static ElacFilter *
+filter_make_unary(ElacFilterKind kind, ElacFilter *child)
+{
+	ElacFilter *filter = filter_make(kind, 1);
+
+	filter->children[0] = child;
+	return filter;
+}
+
+static ElacFilter *
+filter_make_predicate(ElacPredicateKind kind, int column)
+{
+	ElacFilter *filter = filter_make(ELAC_FILTER_PREDICATE, 0);
+
+	filter->predicate.kind = kind;
+	filter->predicate.column = column;
+	return filter;
+}
+
+/* Deconstructs an array argument of ANY or ALL. */
+static void
+predicate_set_array(ElacPredicate *predicate, Datum array, bool isnull)
+{
+	ArrayType  *value;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	predicate->arg = array;
+	predicate->arg_isnull = isnull;
+	if (isnull)
+		return;
+	value = DatumGetArrayTypeP(array);
+	get_typlenbyvalalign(ARR_ELEMTYPE(value), &typlen, &typbyval, &typalign);
+	deconstruct_array(value, ARR_ELEMTYPE(value), typlen, typbyval, typalign,
+					  &predicate->elements, &predicate->element_nulls, &predicate->nelements);
+}
+
+/* An argument: checked, collected or evaluated. */
+static bool
+walk_argument(Walk *walk, Node *node, Datum *value, bool *isnull)
+{
+	switch (walk->mode)
+	{
+		case WALK_CHECK:
+			return condition_is_argument(node);
+		case WALK_COLLECT:
+			walk->expressions = lappend(walk->expressions, node);
+			return true;
+		case WALK_BUILD:
+			*value = ExecEvalExpr((ExprState *) lfirst(walk->next), walk->econtext, isnull);
+			walk->next = lnext(walk->states, walk->next);
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Strategy of op for a column: it must be a strict search operator of the
+ * column's family whose left input is the column's type.
+ */
+static bool
+condition_operator(const ElacTarget *target, int column, Oid op, int *strategy)
+{
+	Oid			lefttype;
+	Oid			righttype;
+
+	if (get_op_opfamily_strategy(op, target->opfamily[column]) == 0)
+		return false;
+	get_op_opfamily_properties(op, target->opfamily[column], false, strategy, &lefttype, &righttype);
+	/* array families list anyarray, which stands for the column's own type */
+	if (lefttype != target->opcintype[column])
+		return false;
+	return op_strict(op);
+}
+
+static void
+predicate_set_operator(ElacPredicate *predicate, Oid op, Oid collation, int strategy)
+{
+	fmgr_info(get_opcode(op), &predicate->function);
+	predicate->collation = collation;
+	predicate->strategy = strategy <= BTMaxStrategyNumber ? strategy : 0;
+}
+
+static bool
+walk_operator(Walk *walk, OpExpr *expr, ElacFilter **out)
+{
+	Oid			op = expr->opno;
+	Node	   *argument;
+	int			column;
+	int			strategy;
+	Datum		value = (Datum) 0;
+	bool		isnull = false;
+
+	if (list_length(expr->args) != 2)
+		return false;
+	column = elac_target_column(walk->target, linitial(expr->args));
+	argument = lsecond(expr->args);
+	if (column < 0)
+	{
+		column = elac_target_column(walk->target, lsecond(expr->args));
+		argument = linitial(expr->args);
+		op = get_commutator(op);
+	}
+	if (column < 0 || !OidIsValid(op) || !condition_operator(walk->target, column, op, &strategy))
+		return false;
+	if (!walk_argument(walk, argument, &value, &isnull))
+		return false;
+	if (walk->mode == WALK_BUILD)
+	{
+		*out = filter_make_predicate(ELAC_PREDICATE_OPERATOR, column);
+		predicate_set_operator(&(*out)->predicate, op, expr->inputcollid, strategy);
+		(*out)->predicate.arg = value;
+		(*out)->predicate.arg_isnull = isnull;
+	}
+	return true;
+}
+
+static bool
+walk_array_operator(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
+{
+	int			column = elac_target_column(walk->target, linitial(expr->args));
+	int			strategy;
+	Datum		value = (Datum) 0;
+	bool		isnull = false;
+
+	if (column < 0 || !condition_operator(walk->target, column, expr->opno, &strategy))
+		return false;
+	if (!walk_argument(walk, lsecond(expr->args), &value, &isnull))
+		return false;
+	if (walk->mode == WALK_BUILD)
+	{
+		*out = filter_make_predicate(expr->useOr ? ELAC_PREDICATE_ANY : ELAC_PREDICATE_ALL, column);
+		predicate_set_operator(&(*out)->predicate, expr->opno, expr->inputcollid, strategy);
+		predicate_set_array(&(*out)->predicate, value, isnull);
+	}
+	return true;
+}
+
+static bool
+walk_boolean(Walk *walk, BoolExpr *expr, ElacFilter **out)
+{
+	ElacFilterKind kind = expr->boolop == AND_EXPR ? ELAC_FILTER_AND :
+		expr->boolop == OR_EXPR ? ELAC_FILTER_OR : ELAC_FILTER_NOT;
+	ElacFilter *filter = walk->mode == WALK_BUILD ? filter_make(kind, list_length(expr->args)) : NULL;
+	ElacFilter *child = NULL;
+	ListCell   *cell;
+	int			i = 0;
+
+	foreach(cell, expr->args)
+	{
+		if (!condition_walk(walk, lfirst(cell), &child))
+			return false;
+		if (filter != NULL)
+			filter->children[i++] = child;
+	}
+	*out = filter;
+	return true;
+}
+
+static bool
+walk_null_test(Walk *walk, NullTest *test, ElacFilter **out)
+{
+	int			column = test->argisrow ? -1 : elac_target_column(walk->target, (Node *) test->arg);
+
+	if (column < 0)
+		return false;
+	if (walk->mode == WALK_BUILD)
+	{
+		*out = filter_make_predicate(ELAC_PREDICATE_IS_NULL, column);
+		if (test->nulltesttype == IS_NOT_NULL)
+			*out = filter_make_unary(ELAC_FILTER_NOT, *out);
+	}
+	return true;
+}
+
+/* x IS [NOT] TRUE | FALSE | UNKNOWN, for any supported x. */
+static bool
+walk_boolean_test(Walk *walk, BooleanTest *test, ElacFilter **out)
+{
+	ElacFilter *child = NULL;
+	ElacFilter *both;
+
+	if (!condition_walk(walk, (Node *) test->arg, &child))
+		return false;
+	if (walk->mode != WALK_BUILD)
+		return true;
+	switch (test->booltesttype)
+	{
+		case IS_TRUE:
+		case IS_NOT_TRUE:
+			*out = filter_make_unary(ELAC_FILTER_IS_TRUE, child);
+			break;
+		case IS_FALSE:
+		case IS_NOT_FALSE:
+			*out = filter_make_unary(ELAC_FILTER_IS_TRUE, filter_make_unary(ELAC_FILTER_NOT, child));
+			break;
+		case IS_UNKNOWN:
+		case IS_NOT_UNKNOWN:
+			/* neither x nor NOT x is true */
+			both = filter_make(ELAC_FILTER_OR, 2);
+			both->children[0] = filter_make_unary(ELAC_FILTER_IS_TRUE, child);
+			both->children[1] = filter_make_unary(ELAC_FILTER_IS_TRUE, filter_make_unary(ELAC_FILTER_NOT, child));
+			*out = filter_make_unary(ELAC_FILTER_NOT, both);
+			break;
+	}
+	if (test->booltesttype == IS_NOT_TRUE || test->booltesttype == IS_NOT_FALSE ||
+		test->booltesttype == IS_NOT_UNKNOWN)
+		*out = filter_make_unary(ELAC_FILTER_NOT, *out);
+	return true;
+}
+
+static bool
+walk_boolean_column(Walk *walk, Node *node, ElacFilter **out)
+{
+	int			column = exprType(node) == BOOLOID ? elac_target_column(walk->target, node) : -1;
+
+	if (column < 0)
+		return false;
+	if (walk->mode == WALK_BUILD)
+		*out = filter_make_predicate(ELAC_PREDICATE_IS_TRUE, column);
+	return true;
+}
+
+static bool
+condition_walk(Walk *walk, Node *node, ElacFilter **out)
+{
+	check_stack_depth();
+	switch (nodeTag(node))
+	{
+		case T_OpExpr:
+			if (walk_operator(walk, (OpExpr *) node, out))
+				return true;
+			break;
+		case T_ScalarArrayOpExpr:
+			if (walk_array_operator(walk, (ScalarArrayOpExpr *) node, out))
+				return true;
+			break;
+		case T_BoolExpr:
+			return walk_boolean(walk, (BoolExpr *) node, out);
+		case T_NullTest:
+			if (walk_null_test(walk, (NullTest *) node, out))
+				return true;
+			break;
+		case T_BooleanTest:
+			return walk_boolean_test(walk, (BooleanTest *) node, out);
+		default:
+			break;
+	}
+	return walk_boolean_column(walk, node, out);
+}
+
+bool
+elac_condition_is_supported(const ElacTarget *target, Node *clause)
+{
+	Walk		walk = {0};
+	ElacFilter *unused = NULL;
+
+	walk.mode = WALK_CHECK;
+	walk.target = target;
+	return condition_walk(&walk, clause, &unused);
+}
+
+ElacCondition *
+elac_condition_prepare(const ElacTarget *target, List *clauses, PlanState *parent)
+{
+	ElacCondition *condition;
+	Walk		walk = {0};
+	ElacFilter *unused = NULL;
+
+	if (clauses == NIL)
+		return NULL;
+	condition = palloc0(sizeof(ElacCondition));
+	condition->target = *target;
+	condition->clause = (Node *) make_ands_explicit(clauses);
+	walk.mode = WALK_COLLECT;
+	walk.target = &condition->target;
+	if (!condition_walk(&walk, condition->clause, &unused))
+		elog(ERROR, "condition planned for an elacsym index cannot be evaluated by it");
+	condition->arguments = ExecInitExprList(walk.expressions, parent);
+	return condition;
+}
+
+ElacFilter *
+elac_condition_build(ElacCondition *condition, ExprContext *econtext)
+{
+	Walk		walk = {0};
+	ElacFilter *filter = NULL;
+
+	if (condition == NULL)
+		return NULL;
+	walk.mode = WALK_BUILD;
+	walk.target = &condition->target;
+	walk.states = condition->arguments;
+	walk.next = list_head(condition->arguments);
+	walk.econtext = econtext;
+	(void) condition_walk(&walk, condition->clause, &filter);
+	return filter;
+}
+
+static ElacFilter *
+key_filter(Relation index, ScanKey key)
+{
+	int			column = key->sk_attno - 1;
+	ElacFilter *filter;
+
+	if (key->sk_flags & (SK_SEARCHNULL | SK_SEARCHNOTNULL))
+	{
+		filter = filter_make_predicate(ELAC_PREDICATE_IS_NULL, column);
+		return (key->sk_flags & SK_SEARCHNULL) ? filter : filter_make_unary(ELAC_FILTER_NOT, filter);
+	}
+	filter = filter_make_predicate(key->sk_flags & SK_SEARCHARRAY ? ELAC_PREDICATE_ANY : ELAC_PREDICATE_OPERATOR, column);
+	filter->predicate.function = key->sk_func;
+	filter->predicate.collation = key->sk_collation;
+	filter->predicate.strategy = key->sk_strategy <= BTMaxStrategyNumber ? key->sk_strategy : 0;
+	if (key->sk_flags & SK_SEARCHARRAY)
+		predicate_set_array(&filter->predicate, key->sk_argument, (key->sk_flags & SK_ISNULL) != 0);
+	else
+	{
+		filter->predicate.arg = key->sk_argument;
+		filter->predicate.arg_isnull = (key->sk_flags & SK_ISNULL) != 0;
+	}
+	return filter;
+}
+
+ElacFilter *
+elac_condition_from_keys(Relation index, ScanKey keys, int nkeys)
+{
+	ElacFilter *filter;
+
+	if (nkeys == 0)
+		return NULL;
+	filter = filter_make(ELAC_FILTER_AND, nkeys);
+	for (int i = 0; i < nkeys; i++)
+		filter->children[i] = key_filter(index, &keys[i]);
+	return filter;
+}

@@ -1,0 +1,440 @@
+/*
+ * customscan.c
+ *	  ElacsymScan: ordered rows of one table under any condition.
+ *
+ * An index path gets its conditions one by one and only as an AND.  This node
+ * takes the whole restriction of the table: what the index can evaluate
+ * becomes a filter inside it, the rest is checked on the rows it returns, and
+ * the scan goes on until the executor has enough.
+ *
+ * Planning: set_rel_pathlist_hook adds a path when the query's order is an
+ * ordering operator of an elacsym index.  custom_exprs holds the ordering
+ * expression and then the clauses evaluated inside the index; custom_private
+ * the index's OID and the position of the ordered column.
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "access/sysattr.h"
+#include "access/tableam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_amop.h"
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+#include "am/am.h"
+#include "am/condition.h"
+#include "am/order.h"
+#include "compat.h"
+#include "guc.h"
+#include "query/query.h"
+
+static set_rel_pathlist_hook_type previous_pathlist_hook = NULL;
+
+/* ---- planning ---- */
+
+static Plan *custom_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
+						 List *clauses, List *custom_plans);
+static Node *custom_create_state(CustomScan *plan);
+
+static const CustomPathMethods path_methods = {
+	.CustomName = "ElacsymScan",
+	.PlanCustomPath = custom_plan,
+};
+
+static const CustomScanMethods plan_methods = {
+	.CustomName = "ElacsymScan",
+	.CreateCustomScanState = custom_create_state,
+};
+
+static bool
+is_order_operator(Oid op, Oid family)
+{
+	return SearchSysCacheExists3(AMOPOPID, ObjectIdGetDatum(op), CharGetDatum(AMOP_ORDER), ObjectIdGetDatum(family));
+}
+
+/* Position of the column that expr orders by in this index, or -1. */
+static int
+path_order_column(const ElacTarget *target, Expr *expr)
+{
+	OpExpr	   *op = (OpExpr *) expr;
+	int			column;
+
+	if (!IsA(expr, OpExpr) || list_length(op->args) != 2)
+		return -1;
+	column = elac_target_column(target, linitial(op->args));
+	if (column < 0 || !is_order_operator(op->opno, target->opfamily[column]))
+		return -1;
+	if (contain_var_clause(lsecond(op->args)) || contain_volatile_functions(lsecond(op->args)))
+		return -1;
+	return column;
+}
+
+/* The query's order as an expression over this relation that the index provides. */
+static Expr *
+path_order_expression(PlannerInfo *root, RelOptInfo *rel, const ElacTarget *target, int *column)
+{
+	PathKey    *pathkey;
+	ListCell   *cell;
+	List	   *members;
+
+	if (list_length(root->query_pathkeys) != 1)
+		return NULL;
+	pathkey = linitial_node(PathKey, root->query_pathkeys);
+	if (!elac_pathkey_is_ascending(pathkey) || pathkey->pk_nulls_first || pathkey->pk_eclass->ec_has_volatile)
+		return NULL;
+	members = elac_eclass_members(pathkey->pk_eclass, rel->relids);
+	foreach(cell, members)
+	{
+		EquivalenceMember *member = (EquivalenceMember *) lfirst(cell);
+
+		*column = path_order_column(target, member->em_expr);
+		if (*column >= 0)
+			return member->em_expr;
+	}
+	return NULL;
+}
+
+/* Virtual slots carry ctid and tableoid, no other system column. */
+static bool
+path_needs_system_columns(RelOptInfo *rel)
+{
+	Bitmapset  *attrs = NULL;
+	int			attr = -1;
+	ListCell   *cell;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
+	foreach(cell, rel->baserestrictinfo)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause, rel->relid, &attrs);
+	while ((attr = bms_next_member(attrs, attr)) >= 0)
+	{
+		AttrNumber	attno = attr + FirstLowInvalidHeapAttributeNumber;
+
+		if (attno < 0 && attno != SelfItemPointerAttributeNumber && attno != TableOidAttributeNumber)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Clauses that may be evaluated inside the index: before all others, on rows
+ * the query may not see, so only those of the lowest security level, or
+ * leakproof ones.
+ */
+static List *
+path_index_clauses(RelOptInfo *rel, const ElacTarget *target)
+{
+	List	   *clauses = NIL;
+	ListCell   *cell;
+
+	foreach(cell, rel->baserestrictinfo)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, cell);
+
+		if (!info->pseudoconstant && restriction_is_securely_promotable(info, rel) &&
+			elac_condition_is_supported(target, (Node *) info->clause))
+			clauses = lappend(clauses, info);
+	}
+	return clauses;
+}
+
+static void
+path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, List *clauses)
+{
+	double		selectivity = clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL);
+	double		tuples = clamp_row_est(selectivity * rel->tuples);
+	double		pages = index_pages_fetched(tuples, rel->pages, (double) index->pages, root);
+	Cost		startup;
+	Cost		per_row;
+	QualCost	qual;
+
+	elac_cost_query(root, index, true, list_length(clauses), selectivity, &startup, &per_row);
+	cost_qual_eval(&qual, rel->baserestrictinfo, root);
+	path->path.rows = rel->rows;
+	path->path.startup_cost = startup + qual.startup + path->path.pathtarget->cost.startup;
+	path->path.total_cost = path->path.startup_cost + pages * random_page_cost +
+		tuples * (per_row + cpu_tuple_cost + qual.per_tuple) +
+		rel->rows * path->path.pathtarget->cost.per_tuple;
+}
+
+static void
+path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
+{
+	ElacTarget	target;
+	int			column;
+	Expr	   *order;
+	List	   *clauses;
+	CustomPath *path;
+
+	elac_target_from_info(&target, index);
+	order = path_order_expression(root, rel, &target, &column);
+	if (order == NULL)
+		return;
+	clauses = path_index_clauses(rel, &target);
+
+	path = makeNode(CustomPath);
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = rel->reltarget;
+	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+	path->path.pathkeys = root->query_pathkeys;
+	path->custom_private = list_make4(makeInteger((int) index->indexoid), makeInteger(column), order, clauses);
+	path->methods = &path_methods;
+	path_set_cost(root, rel, index, path, clauses);
+	add_path(rel, (Path *) path);
+}
+
+static void
+customscan_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	Oid			am;
+	ListCell   *cell;
+
+	if (previous_pathlist_hook != NULL)
+		previous_pathlist_hook(root, rel, rti, rte);
+
+	if (!elac_guc_enable_customscan || rte->rtekind != RTE_RELATION || rte->inh || rte->tablesample != NULL ||
+		!IS_SIMPLE_REL(rel) || rel->indexlist == NIL || root->query_pathkeys == NIL ||
+		(int) rti == root->parse->resultRelation)
+		return;
+	am = elac_am_oid();
+	foreach(cell, rel->indexlist)
+	{
+		IndexOptInfo *index = lfirst_node(IndexOptInfo, cell);
+
+		if (index->relam == am && !index->hypothetical &&
+			(index->indpred == NIL || index->predOK) &&
+			!path_needs_system_columns(rel))
+			path_consider(root, rel, index);
+	}
+}
+
+static Plan *
+custom_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
+			List *clauses, List *custom_plans)
+{
+	CustomScan *scan = makeNode(CustomScan);
+	List	   *pushed = (List *) lfourth(path->custom_private);
+	List	   *rest = NIL;
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+		if (!list_member_ptr(pushed, lfirst(cell)))
+			rest = lappend(rest, lfirst(cell));
+
+	scan->scan.plan.targetlist = tlist;
+	scan->scan.plan.qual = extract_actual_clauses(rest, false);
+	scan->scan.scanrelid = rel->relid;
+	scan->flags = path->flags;
+	scan->custom_exprs = lcons(lthird(path->custom_private), extract_actual_clauses(pushed, false));
+	scan->custom_private = list_make2(linitial(path->custom_private), lsecond(path->custom_private));
+	scan->methods = &plan_methods;
+	return (Plan *) scan;
+}
+
+/* ---- execution ---- */
+
+typedef struct CustomState
+{
+	CustomScanState css;		/* first */
+	Relation	index;
+	int			column;
+	ExprState  *order_argument;
+	ElacCondition *condition;
+	ExprState  *recheck;		/* clauses evaluated inside the index, for EvalPlanQual */
+	MemoryContext context;		/* of the current (re)scan */
+	ElacScan   *scan;
+	ElacQueryCounters counters; /* of finished scans */
+	IndexFetchTableData *fetch;
+	TupleTableSlot *heap_slot;
+} CustomState;
+
+static void
+custom_begin(CustomScanState *node, EState *estate, int eflags)
+{
+	CustomState *state = (CustomState *) node;
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+	OpExpr	   *order = (OpExpr *) linitial(plan->custom_exprs);
+	List	   *clauses = list_copy_tail(plan->custom_exprs, 1);
+	ElacTarget	target;
+
+	state->index = index_open((Oid) intVal(linitial(plan->custom_private)), AccessShareLock);
+	state->column = intVal(lsecond(plan->custom_private));
+	elac_target_from_relation(&target, state->index, plan->scan.scanrelid);
+	state->order_argument = ExecInitExpr((Expr *) lsecond(order->args), &node->ss.ps);
+	state->condition = elac_condition_prepare(&target, clauses, &node->ss.ps);
+	state->recheck = ExecInitQual(clauses, &node->ss.ps);
+	state->context = AllocSetContextCreate(estate->es_query_cxt, "elacsym custom scan", ALLOCSET_DEFAULT_SIZES);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	state->fetch = table_index_fetch_begin(node->ss.ss_currentRelation);
+	state->heap_slot = table_slot_create(node->ss.ss_currentRelation, &estate->es_tupleTable);
+}
+
+static void
+custom_close_scan(CustomState *state)
+{
+	if (state->scan != NULL)
+	{
+		const ElacQueryCounters *counters = elac_query_counters(state->scan);
+
+		state->counters.segments = counters->segments;
+		state->counters.delta_rows = counters->delta_rows;
+		state->counters.lists_probed += counters->lists_probed;
+		state->counters.codes_scored += counters->codes_scored;
+		state->counters.reranked += counters->reranked;
+		state->counters.batches += counters->batches;
+		elac_query_close(state->scan);
+	}
+	state->scan = NULL;
+	MemoryContextReset(state->context);
+}
+
+static void
+custom_open_scan(CustomState *state)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	ElacQuery	query = {0};
+	Datum		argument;
+	bool		isnull;
+
+	query.index = state->index;
+	query.heap = state->css.ss.ss_currentRelation;
+	query.snapshot = state->css.ss.ps.state->es_snapshot;
+	argument = ExecEvalExpr(state->order_argument, econtext, &isnull);
+	query.filter = elac_condition_build(state->condition, econtext);
+	elac_order_set(&query, state->column, argument, isnull);
+	state->scan = elac_query_open(&query);
+	MemoryContextSwitchTo(old);
+}
+
+/* The next row that the snapshot sees, in the scan's slot. */
+static TupleTableSlot *
+custom_next(ScanState *node)
+{
+	CustomState *state = (CustomState *) node;
+	TupleTableSlot *slot = node->ss_ScanTupleSlot;
+	TupleTableSlot *heap_slot = state->heap_slot;
+	ElacResult	result;
+
+	if (state->scan == NULL)
+		custom_open_scan(state);
+	ExecClearTuple(slot);
+	while (elac_query_next(state->scan, &result))
+	{
+		bool		call_again = false;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!table_index_fetch_tuple(state->fetch, &result.tid, node->ps.state->es_snapshot,
+									 heap_slot, &call_again, NULL))
+			continue;
+		/* the scan's slot borrows the values; the heap slot keeps the page pinned */
+		slot_getallattrs(heap_slot);
+		memcpy(slot->tts_values, heap_slot->tts_values, sizeof(Datum) * heap_slot->tts_tupleDescriptor->natts);
+		memcpy(slot->tts_isnull, heap_slot->tts_isnull, sizeof(bool) * heap_slot->tts_tupleDescriptor->natts);
+		ExecStoreVirtualTuple(slot);
+		slot->tts_tid = heap_slot->tts_tid;
+		slot->tts_tableOid = heap_slot->tts_tableOid;
+		return slot;
+	}
+	return NULL;
+}
+
+static bool
+custom_recheck(ScanState *node, TupleTableSlot *slot)
+{
+	CustomState *state = (CustomState *) node;
+	ExprContext *econtext = node->ps.ps_ExprContext;
+
+	econtext->ecxt_scantuple = slot;
+	return ExecQualAndReset(state->recheck, econtext);
+}
+
+static TupleTableSlot *
+custom_exec(CustomScanState *node)
+{
+	return ExecScan(&node->ss, custom_next, custom_recheck);
+}
+
+static void
+custom_end(CustomScanState *node)
+{
+	CustomState *state = (CustomState *) node;
+
+	custom_close_scan(state);
+	if (state->fetch != NULL)
+		table_index_fetch_end(state->fetch);
+	if (state->index != NULL)
+		index_close(state->index, NoLock);
+}
+
+static void
+custom_rescan(CustomScanState *node)
+{
+	custom_close_scan((CustomState *) node);
+	ExecScanReScan(&node->ss);
+}
+
+static void
+custom_explain(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	CustomState *state = (CustomState *) node;
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+	List	   *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
+	bool		prefix = list_length(es->rtable) > 1 || es->verbose;
+	List	   *clauses = list_copy_tail(plan->custom_exprs, 1);
+	const ElacQueryCounters *counters = state->scan != NULL ? elac_query_counters(state->scan) : &state->counters;
+
+	ExplainPropertyText("Index", RelationGetRelationName(state->index), es);
+	if (clauses != NIL)
+		ExplainPropertyText("Index Cond",
+							deparse_expression((Node *) make_ands_explicit(clauses), context, prefix, false), es);
+	ExplainPropertyText("Order By", deparse_expression(linitial(plan->custom_exprs), context, prefix, false), es);
+	if (!es->analyze)
+		return;
+	ExplainPropertyUInteger("Segments", NULL, counters->segments, es);
+	ExplainPropertyUInteger("Delta Rows", NULL, counters->delta_rows, es);
+	ExplainPropertyUInteger("Lists Probed", NULL, counters->lists_probed, es);
+	ExplainPropertyUInteger("Codes Scored", NULL, counters->codes_scored, es);
+	ExplainPropertyUInteger("Rows Ranked", NULL, counters->reranked, es);
+}
+
+static const CustomExecMethods exec_methods = {
+	.CustomName = "ElacsymScan",
+	.BeginCustomScan = custom_begin,
+	.ExecCustomScan = custom_exec,
+	.EndCustomScan = custom_end,
+	.ReScanCustomScan = custom_rescan,
+	.ExplainCustomScan = custom_explain,
+};
+
+static Node *
+custom_create_state(CustomScan *plan)
+{
+	CustomState *state = (CustomState *) newNode(sizeof(CustomState), T_CustomScanState);
+
+	state->css.methods = &exec_methods;
+	return (Node *) state;
+}
+
+void
+elac_customscan_init(void)
+{
+	RegisterCustomScanMethods(&plan_methods);
+	previous_pathlist_hook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = customscan_pathlist_hook;
+}

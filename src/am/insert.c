@@ -1,0 +1,91 @@
+/*
+ * insert.c
+ *	  aminsert: one row into the delta.
+ *
+ * The row is durable with its transaction and found by the next statement.
+ * Where no background worker flushes, the backend that fills a lane does it,
+ * unless another maintenance job is under way.
+ */
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "nodes/execnodes.h"
+#include "utils/memutils.h"
+
+#include "am/am.h"
+#include "guc.h"
+#include "lsm/lsm.h"
+#include "query/heap_fetch.h"
+#include "storage/metapage.h"
+
+/* What one statement keeps between its rows. */
+typedef struct InsertCache
+{
+	ElacRowType *type;
+	MemoryContext row_context;
+} InsertCache;
+
+/*
+ * With workers, the delta may grow beyond its limit while they are busy; a
+ * backend steps in only when it has become this many times too large.
+ */
+#define WORKER_SLACK 8
+
+bool		(*elac_worker_is_running) (void) = NULL;
+
+static InsertCache *
+insert_cache(Relation index, IndexInfo *info)
+{
+	InsertCache *cache = (InsertCache *) info->ii_AmCache;
+	MemoryContext old;
+	ElacSchema *schema;
+
+	if (cache != NULL)
+		return cache;
+	old = MemoryContextSwitchTo(info->ii_Context);
+	cache = palloc(sizeof(InsertCache));
+	/* the relcache entry may be rebuilt between rows: keep a schema of our own */
+	schema = palloc(sizeof(ElacSchema));
+	*schema = elac_metapage_get(index)->schema;
+	cache->type = elac_row_type(index, schema);
+	cache->row_context = AllocSetContextCreate(info->ii_Context, "elacsym insert", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(old);
+	info->ii_AmCache = cache;
+	return cache;
+}
+
+static void
+insert_flush(Relation index, Relation heap)
+{
+	ElacJob    *job;
+
+	if (!elac_maintenance_lock(index, false))
+		return;
+	job = elac_job_begin(index, heap);
+	elac_lsm_flush(job);
+	elac_lsm_compact(job, false);
+	elac_lsm_retire(job);
+	elac_job_end(job);
+	elac_maintenance_unlock(index);
+}
+
+bool
+elacinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
+		   IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *info)
+{
+	InsertCache *cache = insert_cache(index, info);
+	MemoryContext old = MemoryContextSwitchTo(cache->row_context);
+	uint64		limit = elac_guc_delta_limit;
+	ElacRow		row;
+	uint32		lane_rows;
+
+	elac_row_form(cache->type, tid, values, isnull, &row);
+	lane_rows = elac_delta_append(index, cache->type, &row);
+	if (elac_worker_is_running != NULL && elac_worker_is_running())
+		limit *= WORKER_SLACK;
+	if (lane_rows >= limit)
+		insert_flush(index, heap);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(cache->row_context);
+	return false;
+}

@@ -1,0 +1,69 @@
+/*
+ * options.c
+ *	  Options of an index (WITH ...) and of a BM25 column (text_bm25_ops (...)).
+ *
+ * They are copied into the metapage when the index is built, so a change of
+ * them takes effect at REINDEX; the store alone is looked up when needed.
+ */
+#include "postgres.h"
+
+#include "access/reloptions.h"
+#include "catalog/namespace.h"
+#include "fmgr.h"
+
+#include "am/am.h"
+#include "am/schema.h"
+#include "compat.h"
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_text_options);
+
+static relopt_kind index_relopt_kind;
+
+void
+elac_options_init(void)
+{
+	index_relopt_kind = add_reloption_kind();
+	add_string_reloption(index_relopt_kind, "store",
+						 "Foreign server that the index's segments may be offloaded to",
+						 NULL, NULL, AccessExclusiveLock);
+	add_int_reloption(index_relopt_kind, "bits",
+					  "Bits a dimension of quantized vectors, 0 for the default",
+					  0, 0, 8, AccessExclusiveLock);
+}
+
+bytea *
+elacoptions(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt table[] = {
+		{"store", RELOPT_TYPE_STRING, offsetof(ElacIndexOptions, store)},
+		{"bits", RELOPT_TYPE_INT, offsetof(ElacIndexOptions, bits)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, index_relopt_kind,
+									  sizeof(ElacIndexOptions), table, lengthof(table));
+}
+
+static void
+options_validate_config(const char *value)
+{
+	if (value != NULL)
+		(void) get_ts_config_oid(elac_name_list(value), false);
+}
+
+/* Support function 2 of text_bm25_ops: declares the options of a column. */
+Datum
+elacsym_text_options(PG_FUNCTION_ARGS)
+{
+	local_relopts *relopts = (local_relopts *) PG_GETARG_POINTER(0);
+
+	init_local_reloptions(relopts, sizeof(ElacTextOptions));
+	add_local_string_reloption(relopts, "config", "text search configuration",
+							   NULL, options_validate_config, NULL, offsetof(ElacTextOptions, config));
+	add_local_real_reloption(relopts, "k1", "saturation of term frequency in BM25",
+							 1.2, 0.0, 1000.0, offsetof(ElacTextOptions, k1));
+	add_local_real_reloption(relopts, "b", "strength of length normalisation in BM25",
+							 0.75, 0.0, 1.0, offsetof(ElacTextOptions, b));
+	add_local_real_reloption(relopts, "weight", "weight of the field's score",
+							 1.0, 0.0, 1000000.0, offsetof(ElacTextOptions, weight));
+	PG_RETURN_VOID();
+}

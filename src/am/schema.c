@@ -1,0 +1,183 @@
+/*
+ * schema.c
+ *	  Works out what each column of an index is.
+ *
+ * Operator classes say it through support function 1, which returns static
+ * traits; an operator class without one makes its column an attribute.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_ts_config.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "tsearch/ts_cache.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "am/am.h"
+#include "am/schema.h"
+#include "compat.h"
+
+#define DEFAULT_BITS 4
+
+#define DEFINE_TRAITS(name, kind, metric, element) \
+PGDLLEXPORT PG_FUNCTION_INFO_V1(name); \
+Datum \
+name(PG_FUNCTION_ARGS) \
+{ \
+	static const ElacColumnTraits traits = {kind, metric, element}; \
+ \
+	PG_RETURN_POINTER(&traits); \
+}
+
+DEFINE_TRAITS(elacsym_vector_l2_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_L2, ELAC_ELEMENT_FLOAT)
+DEFINE_TRAITS(elacsym_vector_ip_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_IP, ELAC_ELEMENT_FLOAT)
+DEFINE_TRAITS(elacsym_vector_cosine_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT)
+DEFINE_TRAITS(elacsym_halfvec_l2_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_L2, ELAC_ELEMENT_HALF)
+DEFINE_TRAITS(elacsym_halfvec_ip_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_IP, ELAC_ELEMENT_HALF)
+DEFINE_TRAITS(elacsym_halfvec_cosine_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_COSINE, ELAC_ELEMENT_HALF)
+DEFINE_TRAITS(elacsym_text_traits, ELAC_COLUMN_TEXT, 0, 0)
+
+const ElacColumnTraits *
+elac_column_traits(Relation index, int column)
+{
+	static const ElacColumnTraits attribute = {ELAC_COLUMN_ATTR, 0, 0};
+	RegProcedure proc = index_getprocid(index, column + 1, 1);
+
+	if (!RegProcedureIsValid(proc))
+		return &attribute;
+	return (const ElacColumnTraits *) DatumGetPointer(OidFunctionCall1(proc, PointerGetDatum(NULL)));
+}
+
+static void
+schema_vector_column(Relation index, int i, const ElacColumnTraits *traits, ElacColumn *column)
+{
+	ElacIndexOptions *options = (ElacIndexOptions *) index->rd_options;
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(index), i);
+
+	column->metric = traits->metric;
+	column->element = traits->element;
+	column->bits = options != NULL && options->bits > 0 ? options->bits : DEFAULT_BITS;
+	if (attribute->atttypmod < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" does not have dimensions", NameStr(attribute->attname)),
+				 errhint("Give the column a type such as vector(384), or index an expression such as (embedding::vector(384)).")));
+	if (attribute->atttypmod > ELAC_MAX_DIM_INDEXED)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column \"%s\" cannot have more than %d dimensions for elacsym index",
+						NameStr(attribute->attname), ELAC_MAX_DIM_INDEXED)));
+	column->dim = attribute->atttypmod;
+}
+
+/* Writes the name under which a configuration will be looked up later. */
+static void
+schema_config_name(Oid config, char *dst)
+{
+	HeapTuple	tuple = SearchSysCache1(TSCONFIGOID, ObjectIdGetDatum(config));
+	Form_pg_ts_config form;
+	const char *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for text search configuration %u", config);
+	form = (Form_pg_ts_config) GETSTRUCT(tuple);
+	if (form->cfgnamespace == PG_CATALOG_NAMESPACE)
+		name = quote_identifier(NameStr(form->cfgname));
+	else
+		name = quote_qualified_identifier(get_namespace_name(form->cfgnamespace), NameStr(form->cfgname));
+	if (strlen(name) >= ELAC_CONFIG_NAME_LEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("name of text search configuration %s is too long", name)));
+	strlcpy(dst, name, ELAC_CONFIG_NAME_LEN);
+	ReleaseSysCache(tuple);
+}
+
+static void
+schema_text_column(bytea *attribute_options, ElacColumn *column, Oid *config)
+{
+	ElacTextOptions *options = (ElacTextOptions *) attribute_options;
+
+	column->k1 = options != NULL ? options->k1 : 1.2;
+	column->b = options != NULL ? options->b : 0.75;
+	column->weight = options != NULL ? options->weight : 1.0;
+	if (options != NULL && options->config != 0)
+		*config = get_ts_config_oid(elac_name_list((const char *) options + options->config), false);
+	else
+		*config = getTSCurrentConfig(true);
+	schema_config_name(*config, column->config);
+}
+
+ElacSchema *
+elac_schema_form(Relation index, Oid *configs)
+{
+	ElacSchema *schema = palloc0(sizeof(ElacSchema));
+	bytea	  **attribute_options = RelationGetIndexAttOptions(index, true);
+
+	schema->ncolumns = IndexRelationGetNumberOfKeyAttributes(index);
+	schema->vector_column = -1;
+	for (int i = 0; i < schema->ncolumns; i++)
+	{
+		const ElacColumnTraits *traits = elac_column_traits(index, i);
+		ElacColumn *column = &schema->columns[i];
+
+		configs[i] = InvalidOid;
+		column->kind = traits->kind;
+		switch (traits->kind)
+		{
+			case ELAC_COLUMN_VECTOR:
+				if (schema->vector_column >= 0)
+					ereport(ERROR,
+							(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							 errmsg("elacsym index \"%s\" cannot have two vector columns", RelationGetRelationName(index)),
+							 errhint("Create one index for each vector column.")));
+				schema->vector_column = i;
+				schema_vector_column(index, i, traits, column);
+				break;
+			case ELAC_COLUMN_TEXT:
+				schema->ntext++;
+				schema_text_column(attribute_options ? attribute_options[i] : NULL, column, &configs[i]);
+				break;
+			default:
+				schema->nattr++;
+		}
+	}
+	return schema;
+}
+
+static void
+schema_depend(Relation index, Oid class, Oid object)
+{
+	ObjectAddress depender;
+	ObjectAddress referenced;
+
+	ObjectAddressSet(depender, RelationRelationId, RelationGetRelid(index));
+	ObjectAddressSet(referenced, class, object);
+	recordDependencyOn(&depender, &referenced, DEPENDENCY_NORMAL);
+}
+
+void
+elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs)
+{
+	ElacIndexOptions *options = (ElacIndexOptions *) index->rd_options;
+	Oid			indexoid = RelationGetRelid(index);
+
+	/* a rebuild records them anew */
+	deleteDependencyRecordsForClass(RelationRelationId, indexoid, TSConfigRelationId, DEPENDENCY_NORMAL);
+	deleteDependencyRecordsForClass(RelationRelationId, indexoid, ForeignServerRelationId, DEPENDENCY_NORMAL);
+	for (int i = 0; i < schema->ncolumns; i++)
+		if (OidIsValid(configs[i]))
+			schema_depend(index, TSConfigRelationId, configs[i]);
+	if (options != NULL && options->store != 0)
+		schema_depend(index, ForeignServerRelationId,
+					  get_foreign_server_oid((const char *) options + options->store, false));
+}

@@ -1,0 +1,44 @@
+/*
+ * schema.h
+ *	  From operator classes and options to the schema frozen in the metapage.
+ */
+#ifndef ELAC_SCHEMA_H
+#define ELAC_SCHEMA_H
+
+#include "elacsym.h"
+
+#include "utils/rel.h"
+
+/* What support function 1 of an operator class returns; none: an attribute. */
+typedef struct ElacColumnTraits
+{
+	uint8		kind;			/* ElacColumnKind */
+	uint8		metric;			/* ElacMetric */
+	uint8		element;		/* ElacVectorElement */
+} ElacColumnTraits;
+
+/* Parsed options of a BM25 column. */
+typedef struct ElacTextOptions
+{
+	int32		vl_len_;
+	int			config;			/* offset of the name, 0 when not given */
+	double		k1;
+	double		b;
+	double		weight;
+} ElacTextOptions;
+
+/*
+ * The schema for building index: checks that there is at most one vector
+ * column, with known dimensions, and that options make sense.  configs[] gets
+ * the OIDs of text columns' configurations (InvalidOid elsewhere), for
+ * dependencies.
+ */
+extern ElacSchema *elac_schema_form(Relation index, Oid *configs);
+
+/* Records that index depends on its configurations and on its store. */
+extern void elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs);
+
+/* Traits of an index column's operator class. */
+extern const ElacColumnTraits *elac_column_traits(Relation index, int column);
+
+#endif							/* ELAC_SCHEMA_H */
