@@ -40,6 +40,7 @@ typedef struct ElacRowColumn
 typedef struct ElacRow
 {
 	ItemPointerData tid;
+	int			dim;			/* components of the vector; 0 when NULL or when whoever made the row did not say */
 	ElacVectorClass vector_class;	/* NULL when there is no vector column */
 	const float *vector;		/* prepared, dim floats, when FINITE */
 	ElacRowColumn columns[ELAC_MAX_COLUMNS];

@@ -55,7 +55,8 @@ extern uint32 elac_segment_builder_ndocs(const ElacSegmentBuilder *builder);
 /*
  * Numbers the documents in cluster order (heap order without a vector column),
  * writes head, body and live pages, fills ref and frees the builder.  Not yet
- * published.  store NULL: body LOCAL.
+ * published.  store NULL: body LOCAL.  Without a row nothing is written, and
+ * ref->ndocs is 0: there is no segment to publish.
  */
 extern void elac_segment_builder_finish(ElacSegmentBuilder *builder, uint64 id, uint32 level,
 										ElacStore *store, const char *key_prefix, ElacSegmentRef *ref);
@@ -133,7 +134,8 @@ typedef struct ElacMergeInput
  * Merges segments into one new segment under codebook (codes are copied where
  * the codebook is the inputs' own, else vectors are fetched and encoded anew).
  * carried[i] (palloc'd, one entry per input document) tells where each went,
- * ELAC_INVALID_DOC when dropped: for deletes that happened meanwhile.
+ * ELAC_INVALID_DOC when dropped: for deletes that happened meanwhile.  When no
+ * document is left nothing is written, and ref->ndocs is 0.
  */
 extern void elac_segment_merge(Relation index, const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
 							   const ElacCodebook *codebook, ElacVectorFetch fetch, void *fetch_arg,

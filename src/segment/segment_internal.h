@@ -1,0 +1,103 @@
+/*
+ * segment_internal.h
+ *	  What the files of segment/ share.  Included by this folder and its unit
+ *	  tests: the functions here take writers and readers of any home, the
+ *	  public ones of segment.h make those for an index.
+ */
+#ifndef ELAC_SEGMENT_INTERNAL_H
+#define ELAC_SEGMENT_INTERNAL_H
+
+#include "segment/segment.h"
+#include "segment/segment_format.h"
+
+struct ElacSegment
+{
+	MemoryContext context;		/* all of the segment, its readers included */
+	Relation	index;			/* NULL in tests */
+	const ElacRowType *type;
+	const ElacCodebook *codebook;
+	ElacSegmentRef ref;
+	ElacBlobReader *head;
+	ElacBlobReader *body;
+	ElacDirectoryEntry entries[1 + ELAC_MAX_COLUMNS];	/* docmap, then columns in order */
+	/* opened on demand, by position in the schema */
+	ElacVectorReader *vector;
+	ElacTextReader *texts[ELAC_MAX_COLUMNS];
+	ElacAttrReader *attrs[ELAC_MAX_COLUMNS];
+};
+
+/* ---- the directory (segment/directory.c) ---- */
+
+/* Collects entries while a segment is written. */
+typedef struct ElacDirectoryWriter
+{
+	ElacSectionWriter *out;
+	const ElacSchema *schema;
+	uint32		ndocs;
+	uint32		nsections;
+	ElacDirectoryEntry entries[1 + ELAC_MAX_COLUMNS];
+} ElacDirectoryWriter;
+
+extern void elac_directory_begin(ElacDirectoryWriter *directory, ElacSectionWriter *out, const ElacSchema *schema,
+								 uint32 ndocs);
+
+/* Writes the docmap section: tids in document order. */
+extern void elac_directory_docmap(ElacDirectoryWriter *directory, const ItemPointerData *tids);
+
+/* Around the writing of one column's section. */
+extern void elac_directory_open_section(ElacDirectoryWriter *directory, int column);
+extern void elac_directory_close_section(ElacDirectoryWriter *directory);
+
+/* Writes directory and footer; the blobs are complete then. */
+extern void elac_directory_finish(ElacDirectoryWriter *directory, uint64 segment_id);
+
+/* Reads and checks; raises elac_corrupted().  entries: 1 + schema->ncolumns. */
+extern void elac_directory_read(ElacBlobReader *head, const ElacSegmentRef *ref, const ElacSchema *schema,
+								ElacDirectoryEntry *entries);
+
+/* Raises unless the bytes between the parts are zero. */
+extern void elac_directory_verify(ElacSegment *segment);
+
+/* ---- writers without a home ---- */
+
+/* The sections of a builder's rows, in document order; at least one row. */
+extern void elac_segment_builder_write(ElacSegmentBuilder *builder, uint64 id, ElacSectionWriter *out);
+
+typedef struct ElacMerge ElacMerge;
+
+/* Decides which documents are carried over and numbers them. */
+extern ElacMerge *elac_merge_begin(const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
+								   const ElacCodebook *codebook, ElacVectorFetch fetch, void *fetch_arg);
+extern uint32 elac_merge_ndocs(const ElacMerge *merge);
+
+/* Writes the sections; at least one document. */
+extern void elac_merge_write(ElacMerge *merge, uint64 id, ElacSectionWriter *out);
+
+/*
+ * Documents that were given a number but whose row vanished before it was
+ * written, ascending: they have to be dead from the start.
+ */
+extern const ElacDoc *elac_merge_lost(const ElacMerge *merge, uint32 *nlost);
+
+/* As elac_segment_merge() returns it. */
+extern ElacDoc **elac_merge_carried(const ElacMerge *merge);
+
+/* Opens a segment whose blobs are open already; they are closed with it. */
+extern ElacSegment *elac_segment_open_blobs(Relation index, const ElacRowType *type, const ElacSegmentRef *ref,
+											const ElacCodebook *codebook, ElacBlobReader *head, ElacBlobReader *body);
+
+/* ---- blobs of a new segment (segment/builder.c) ---- */
+
+extern void elac_segment_create_blobs(Relation index, uint64 id, ElacStore *store, const char *key_prefix,
+									  ElacSectionWriter *out);
+
+/* Completes both, makes the live pages and fills ref. */
+extern void elac_segment_finish_blobs(Relation index, ElacSectionWriter *out, uint64 id, uint32 level, uint32 ndocs,
+									  const ElacCodebook *codebook, ElacSegmentRef *ref);
+
+/* ---- reading ---- */
+
+/* Copies n tids from document first on; raises when one is not valid. */
+extern void elac_segment_read_tids(ElacSegment *segment, ElacDoc first, uint32 n, ItemPointerData *tids);
+
+#endif							/* ELAC_SEGMENT_INTERNAL_H */
