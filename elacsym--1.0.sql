@@ -457,4 +457,290 @@ COMMENT ON FUNCTION elacsym_store_check(name) IS 'tries what elacsym needs of a 
 
 -- ===== 4. access method and operator classes (src/am) =====
 
+CREATE FUNCTION elacsym_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE ACCESS METHOD elacsym TYPE INDEX HANDLER elacsym_handler;
+
+COMMENT ON ACCESS METHOD elacsym IS 'hybrid search: vectors, BM25 and attributes in one index';
+
+CREATE FUNCTION elacsym_vector_l2_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_vector_ip_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_vector_cosine_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_halfvec_l2_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_halfvec_ip_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_halfvec_cosine_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_text_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_text_options(internal) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+-- vectors: one ordering operator each
+
+CREATE OPERATOR CLASS vector_l2_ops DEFAULT FOR TYPE vector USING elacsym AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_vector_l2_traits(internal);
+
+CREATE OPERATOR CLASS vector_ip_ops FOR TYPE vector USING elacsym AS
+	OPERATOR 1 <#> (vector, vector) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_vector_ip_traits(internal);
+
+CREATE OPERATOR CLASS vector_cosine_ops FOR TYPE vector USING elacsym AS
+	OPERATOR 1 <=> (vector, vector) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_vector_cosine_traits(internal);
+
+CREATE OPERATOR CLASS halfvec_l2_ops DEFAULT FOR TYPE halfvec USING elacsym AS
+	OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_halfvec_l2_traits(internal);
+
+CREATE OPERATOR CLASS halfvec_ip_ops FOR TYPE halfvec USING elacsym AS
+	OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_halfvec_ip_traits(internal);
+
+CREATE OPERATOR CLASS halfvec_cosine_ops FOR TYPE halfvec USING elacsym AS
+	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_halfvec_cosine_traits(internal);
+
+-- BM25 fields
+CREATE OPERATOR CLASS text_bm25_ops DEFAULT FOR TYPE text USING elacsym AS
+	OPERATOR 1 <@> (text, elacsym_query) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_text_traits(internal),
+	FUNCTION 2 elacsym_text_options(internal);
+
+-- attributes: strategies 1 to 5 are btree's, 6 is <>, 7 LIKE, 8 @>, 9 &&
+
+CREATE OPERATOR FAMILY bool_ops USING elacsym;
+
+CREATE OPERATOR CLASS bool_ops DEFAULT FOR TYPE bool USING elacsym FAMILY bool_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR FAMILY integer_ops USING elacsym;
+
+CREATE OPERATOR CLASS int2_ops DEFAULT FOR TYPE int2 USING elacsym FAMILY integer_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS int4_ops DEFAULT FOR TYPE int4 USING elacsym FAMILY integer_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS int8_ops DEFAULT FOR TYPE int8 USING elacsym FAMILY integer_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+ALTER OPERATOR FAMILY integer_ops USING elacsym ADD
+	OPERATOR 1 < (int2, int4),
+	OPERATOR 2 <= (int2, int4),
+	OPERATOR 3 = (int2, int4),
+	OPERATOR 4 >= (int2, int4),
+	OPERATOR 5 > (int2, int4),
+	OPERATOR 6 <> (int2, int4),
+	OPERATOR 1 < (int2, int8),
+	OPERATOR 2 <= (int2, int8),
+	OPERATOR 3 = (int2, int8),
+	OPERATOR 4 >= (int2, int8),
+	OPERATOR 5 > (int2, int8),
+	OPERATOR 6 <> (int2, int8),
+	OPERATOR 1 < (int4, int2),
+	OPERATOR 2 <= (int4, int2),
+	OPERATOR 3 = (int4, int2),
+	OPERATOR 4 >= (int4, int2),
+	OPERATOR 5 > (int4, int2),
+	OPERATOR 6 <> (int4, int2),
+	OPERATOR 1 < (int4, int8),
+	OPERATOR 2 <= (int4, int8),
+	OPERATOR 3 = (int4, int8),
+	OPERATOR 4 >= (int4, int8),
+	OPERATOR 5 > (int4, int8),
+	OPERATOR 6 <> (int4, int8),
+	OPERATOR 1 < (int8, int2),
+	OPERATOR 2 <= (int8, int2),
+	OPERATOR 3 = (int8, int2),
+	OPERATOR 4 >= (int8, int2),
+	OPERATOR 5 > (int8, int2),
+	OPERATOR 6 <> (int8, int2),
+	OPERATOR 1 < (int8, int4),
+	OPERATOR 2 <= (int8, int4),
+	OPERATOR 3 = (int8, int4),
+	OPERATOR 4 >= (int8, int4),
+	OPERATOR 5 > (int8, int4),
+	OPERATOR 6 <> (int8, int4);
+
+CREATE OPERATOR FAMILY float_ops USING elacsym;
+
+CREATE OPERATOR CLASS float4_ops DEFAULT FOR TYPE float4 USING elacsym FAMILY float_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS float8_ops DEFAULT FOR TYPE float8 USING elacsym FAMILY float_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+ALTER OPERATOR FAMILY float_ops USING elacsym ADD
+	OPERATOR 1 < (float4, float8),
+	OPERATOR 2 <= (float4, float8),
+	OPERATOR 3 = (float4, float8),
+	OPERATOR 4 >= (float4, float8),
+	OPERATOR 5 > (float4, float8),
+	OPERATOR 6 <> (float4, float8),
+	OPERATOR 1 < (float8, float4),
+	OPERATOR 2 <= (float8, float4),
+	OPERATOR 3 = (float8, float4),
+	OPERATOR 4 >= (float8, float4),
+	OPERATOR 5 > (float8, float4),
+	OPERATOR 6 <> (float8, float4);
+
+CREATE OPERATOR FAMILY numeric_ops USING elacsym;
+
+CREATE OPERATOR CLASS numeric_ops DEFAULT FOR TYPE numeric USING elacsym FAMILY numeric_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR FAMILY uuid_ops USING elacsym;
+
+CREATE OPERATOR CLASS uuid_ops DEFAULT FOR TYPE uuid USING elacsym FAMILY uuid_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR FAMILY datetime_ops USING elacsym;
+
+CREATE OPERATOR CLASS date_ops DEFAULT FOR TYPE date USING elacsym FAMILY datetime_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS timestamp_ops DEFAULT FOR TYPE timestamp USING elacsym FAMILY datetime_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS timestamptz_ops DEFAULT FOR TYPE timestamptz USING elacsym FAMILY datetime_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+ALTER OPERATOR FAMILY datetime_ops USING elacsym ADD
+	OPERATOR 1 < (date, timestamp),
+	OPERATOR 2 <= (date, timestamp),
+	OPERATOR 3 = (date, timestamp),
+	OPERATOR 4 >= (date, timestamp),
+	OPERATOR 5 > (date, timestamp),
+	OPERATOR 6 <> (date, timestamp),
+	OPERATOR 1 < (date, timestamptz),
+	OPERATOR 2 <= (date, timestamptz),
+	OPERATOR 3 = (date, timestamptz),
+	OPERATOR 4 >= (date, timestamptz),
+	OPERATOR 5 > (date, timestamptz),
+	OPERATOR 6 <> (date, timestamptz),
+	OPERATOR 1 < (timestamp, date),
+	OPERATOR 2 <= (timestamp, date),
+	OPERATOR 3 = (timestamp, date),
+	OPERATOR 4 >= (timestamp, date),
+	OPERATOR 5 > (timestamp, date),
+	OPERATOR 6 <> (timestamp, date),
+	OPERATOR 1 < (timestamp, timestamptz),
+	OPERATOR 2 <= (timestamp, timestamptz),
+	OPERATOR 3 = (timestamp, timestamptz),
+	OPERATOR 4 >= (timestamp, timestamptz),
+	OPERATOR 5 > (timestamp, timestamptz),
+	OPERATOR 6 <> (timestamp, timestamptz),
+	OPERATOR 1 < (timestamptz, date),
+	OPERATOR 2 <= (timestamptz, date),
+	OPERATOR 3 = (timestamptz, date),
+	OPERATOR 4 >= (timestamptz, date),
+	OPERATOR 5 > (timestamptz, date),
+	OPERATOR 6 <> (timestamptz, date),
+	OPERATOR 1 < (timestamptz, timestamp),
+	OPERATOR 2 <= (timestamptz, timestamp),
+	OPERATOR 3 = (timestamptz, timestamp),
+	OPERATOR 4 >= (timestamptz, timestamp),
+	OPERATOR 5 > (timestamptz, timestamp),
+	OPERATOR 6 <> (timestamptz, timestamp);
+
+-- text as an attribute; BM25 is the default for text, so these are named in CREATE INDEX
+CREATE OPERATOR FAMILY text_ops USING elacsym;
+
+CREATE OPERATOR CLASS text_ops FOR TYPE text USING elacsym FAMILY text_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 7 ~~;
+
+CREATE OPERATOR CLASS varchar_ops FOR TYPE text USING elacsym FAMILY text_ops AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 7 ~~;
+
+CREATE OPERATOR CLASS array_ops DEFAULT FOR TYPE anyarray USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 8 @>,
+	OPERATOR 9 &&;
+
 -- ===== 5. functions and views (src/api) =====

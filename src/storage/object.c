@@ -33,6 +33,7 @@
 #include "compat.h"
 #include "storage/object.h"
 #include "storage/object_dir.h"
+#include "storage/object_s3.h"
 
 #define ELAC_MAX_DRIVERS 8
 #define ELAC_UUID_KEY "elacsym-store"
@@ -86,6 +87,7 @@ void
 elac_object_init(void)
 {
 	elac_store_register(&elac_object_dir_driver);
+	elac_store_register(&elac_object_s3_driver);
 }
 
 /* ---- options ---- */
@@ -176,6 +178,9 @@ elac_store_validate(List *options, Oid catalog)
 
 	if (catalog == ForeignServerRelationId)
 		elac_store_driver_for(options)->validate(options, catalog);
+	else if (catalog == UserMappingRelationId)
+		/* A mapping's options come without its server's: only s3 has any. */
+		elac_object_s3_driver.validate(options, catalog);
 	else
 		elac_store_check_names(options, none);
 }
@@ -255,6 +260,12 @@ elac_store_server(Oid server, Oid owner)
 				 errmsg("permission denied for foreign server %s", fs->servername),
 				 errdetail("Role \"%s\" needs the privilege USAGE.", GetUserNameFromId(owner, false))));
 	return fs;
+}
+
+void
+elac_store_check_access(Oid server, Oid owner)
+{
+	(void) elac_store_server(server, owner);
 }
 
 /* Opens the driver and puts it behind store; what was there is closed. */
