@@ -136,6 +136,16 @@ check_type(const ExtensionRow *vector, const char *name)
 	}
 }
 
+/* Did elacsym bring its own types when it was created? */
+static bool
+has_own_types(const ExtensionRow *own)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(adopted_types[0]), ObjectIdGetDatum(own->schema));
+
+	return OidIsValid(type) && getExtensionOfObject(TypeRelationId, type) == own->oid;
+}
+
 /*
  * For the rest of the extension script: new objects go into elacsym's schema,
  * and names that are not there are looked up in pgvector's.
@@ -161,6 +171,8 @@ set_script_path(Oid own_schema, Oid vector_schema)
  * of the script finds them by their bare names, and pg_depend holds a
  * dependency of elacsym on it (which pg_dump and DROP EXTENSION heed).  ALTER
  * EXTENSION UPDATE deletes that row, so each update script calls this again.
+ * Types once created stay: with types of its own, elacsym leaves an extension
+ * "vector" that was installed later alone.
  */
 Datum
 elac_types_adopt(PG_FUNCTION_ARGS)
@@ -176,8 +188,9 @@ elac_types_adopt(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("elacsym_adopt_vector() can only be called by an extension script")));
 
+	own = extension_read(CurrentExtensionObject);
 	vector_oid = get_extension_oid("vector", true);
-	if (!OidIsValid(vector_oid))
+	if (!OidIsValid(vector_oid) || has_own_types(&own))
 		PG_RETURN_BOOL(false);
 
 	/* DROP EXTENSION waits for this, or has been faster: then the row is gone */
@@ -190,7 +203,6 @@ elac_types_adopt(PG_FUNCTION_ARGS)
 				 errdetail("Version %d.%d or later is needed.", ADOPT_MIN_MAJOR, ADOPT_MIN_MINOR),
 				 errhint("Run ALTER EXTENSION vector UPDATE, or drop the extension: elacsym brings vector types of its own.")));
 
-	own = extension_read(CurrentExtensionObject);
 	set_script_path(own.schema, vector.schema);
 	for (int i = 0; i < (int) lengthof(adopted_types); i++)
 		check_type(&vector, adopted_types[i]);
