@@ -248,6 +248,15 @@ neon_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t
 	}
 }
 
+/* Four packed values of word, as floats. */
+static inline float32x4_t
+neon_spread4(uint8x16_t word, uint8x16_t bytes, int32x4_t shift, uint32x4_t mask)
+{
+	uint32x4_t	lanes = vreinterpretq_u32_u8(vqtbl1q_u8(word, bytes));
+
+	return vcvtq_f32_u32(vandq_u32(vshlq_u32(lanes, shift), mask));
+}
+
 static float
 neon_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 {
@@ -257,24 +266,32 @@ neon_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 	const int32x4_t shift0 = vnegq_s32(vreinterpretq_s32_u32(vld1q_u32(control->shift)));
 	const int32x4_t shift1 = vnegq_s32(vreinterpretq_s32_u32(vld1q_u32(control->shift + 4)));
 	const uint32x4_t mask = vdupq_n_u32((1u << width) - 1);
+	const uint8_t *end = code + elac_bitpack_bytes(n, width);
 	float32x4_t acc0 = vdupq_n_f32(0);
 	float32x4_t acc1 = acc0;
 
-	/* eight values fill `width` bytes */
+	/* eight values fill `width` bytes; a load takes eight */
 	for (size_t i = 0; i < n; i += 8, code += width)
 	{
-		size_t		count = n - i < 8 ? n - i : 8;
-		uint8_t		packed[16] = {0};
+		uint8_t		last[8] = {0};
 		float		part[8] = {0};
+		const uint8_t *from = code;
+		const float *with = q + i;
 		uint8x16_t	word;
 
-		memcpy(packed, code, elac_bitpack_bytes(count, width));
-		memcpy(part, q + i, count * sizeof(float));
-		word = vld1q_u8(packed);
-		acc0 = vfmaq_f32(acc0, vld1q_f32(part),
-						 vcvtq_f32_u32(vandq_u32(vshlq_u32(vreinterpretq_u32_u8(vqtbl1q_u8(word, bytes0)), shift0), mask)));
-		acc1 = vfmaq_f32(acc1, vld1q_f32(part + 4),
-						 vcvtq_f32_u32(vandq_u32(vshlq_u32(vreinterpretq_u32_u8(vqtbl1q_u8(word, bytes1)), shift1), mask)));
+		if ((size_t) (end - code) < 8)
+		{
+			memcpy(last, code, (size_t) (end - code));
+			from = last;
+		}
+		if (n - i < 8)
+		{
+			memcpy(part, q + i, (n - i) * sizeof(float));
+			with = part;
+		}
+		word = vcombine_u8(vld1_u8(from), vdup_n_u8(0));
+		acc0 = vfmaq_f32(acc0, vld1q_f32(with), neon_spread4(word, bytes0, shift0, mask));
+		acc1 = vfmaq_f32(acc1, vld1q_f32(with + 4), neon_spread4(word, bytes1, shift1, mask));
 	}
 	return vaddvq_f32(vaddq_f32(acc0, acc1));
 }
