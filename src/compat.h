@@ -7,6 +7,13 @@
 
 #include "postgres.h"
 
+#include "access/stratnum.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/paths.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/regproc.h"
+
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
 #error "elacsym is written for PostgreSQL 15 to 18"
 #endif
@@ -27,8 +34,7 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
-/* A possibly qualified name as a list; include utils/regproc.h or utils/varlena.h through here. */
-#include "utils/regproc.h"
+/* A possibly qualified name as a list. */
 #if PG_VERSION_NUM >= 160000
 #define elac_name_list(name) stringToQualifiedNameList((name), NULL)
 #else
@@ -77,8 +83,6 @@
 #endif
 
 /* Is the order of the pathkey the ascending one? */
-#include "access/stratnum.h"
-#include "nodes/pathnodes.h"
 
 #if PG_VERSION_NUM >= 180000
 #define elac_pathkey_is_ascending(pathkey) ((pathkey)->pk_cmptype == COMPARE_LT)
@@ -90,7 +94,6 @@
  * The members of an equivalence class that belong to exactly these relations.
  * Since 18 the members of partitions are kept apart.
  */
-#include "optimizer/paths.h"
 
 static inline List *
 elac_eclass_members(EquivalenceClass *eclass, Relids relids)
@@ -122,6 +125,35 @@ elac_eclass_members(EquivalenceClass *eclass, Relids relids)
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
+#endif
+
+/* Does role own the relation? */
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_class.h"
+#define elac_class_ownercheck(relation, role) object_ownercheck(RelationRelationId, (relation), (role))
+#else
+#define elac_class_ownercheck(relation, role) pg_class_ownercheck((relation), (role))
+#endif
+
+/* Before code of others runs in a security-restricted operation; 17 does it everywhere. */
+#if PG_VERSION_NUM >= 170000
+#define elac_restrict_search_path() RestrictSearchPath()
+#else
+#define elac_restrict_search_path() ((void) 0)
+#endif
+
+/* Sleeps when vacuum_cost_delay says so; users include commands/vacuum.h. */
+#if PG_VERSION_NUM >= 180000
+#define elac_vacuum_delay_point() vacuum_delay_point(false)
+#else
+#define elac_vacuum_delay_point() vacuum_delay_point()
+#endif
+
+/* The next datum of a sort, by reference when it is one; users include utils/tuplesort.h. */
+#if PG_VERSION_NUM >= 160000
+#define elac_tuplesort_getdatum(sort, value, isnull) tuplesort_getdatum(sort, true, false, value, isnull, NULL)
+#else
+#define elac_tuplesort_getdatum(sort, value, isnull) tuplesort_getdatum(sort, true, value, isnull, NULL)
 #endif
 
 #endif							/* ELAC_COMPAT_H */

@@ -53,7 +53,9 @@ extern uint32 elac_delta_append(Relation index, const ElacRowType *type, const E
 
 /*
  * All rows of the frozen and live lanes of a snapshot, numbered 0 .. ndocs-1.
- * tids and attribute values are read at once, vectors and texts when asked.
+ * tids and attribute values are read at once, vectors and texts when asked:
+ * a vector is valid until another row's is asked for, a term vector until a
+ * term vector of another row is (all columns of a row are valid together).
  */
 typedef struct ElacDeltaView ElacDeltaView;
 
@@ -62,6 +64,7 @@ extern uint32 elac_delta_ndocs(const ElacDeltaView *view);
 extern bool elac_delta_is_dead(const ElacDeltaView *view, ElacDoc doc);
 extern ItemPointer elac_delta_tid(ElacDeltaView *view, ElacDoc doc);
 extern Datum elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull);
+/* *vector is NULL unless FINITE. */
 extern ElacVectorClass elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector);
 extern const ElacTermVector *elac_delta_terms(ElacDeltaView *view, ElacDoc doc, int column);
 
@@ -124,7 +127,12 @@ typedef struct ElacPickSegment
  * Chooses segments to merge (indexes into segments, ascending, in chosen;
  * returns how many, 0 when content) and the level of the result.
  */
+#define ELAC_SEGMENT_DOCS_MAX PG_INT32_MAX	/* documents of one segment */
+
 extern int	elac_pick_merge(const ElacPickSegment *segments, int nsegments, int *chosen, uint32 *level);
+
+/* Level of a segment with that many live documents. */
+extern uint32 elac_pick_level(uint64 nlive);
 
 /* Deep check of manifest, lanes, chains, every segment; raises on the first fault. */
 extern void elac_lsm_verify(ElacJob *job);

@@ -22,7 +22,7 @@
 #define ELAC_MANIFEST_VERSION 1
 #define ELAC_MAX_SEGMENTS 96
 #define ELAC_MAX_FROZEN 8
-#define ELAC_MAX_RETIRED 192
+#define ELAC_MAX_RETIRED 320	/* a merge of all segments retires three entries each */
 
 /* A lane's chains, live (on the lane page) or frozen (in the manifest). */
 typedef struct ElacLane
@@ -43,10 +43,12 @@ typedef struct ElacRetired
 	uint64		owner;			/* blob or chain id */
 	uint64		xid;			/* FullTransactionId at retirement */
 	BlockNumber first;			/* MAP page, chain head or LIVE page */
+	uint32		ndocs;			/* of a LIVE bitmap, else 0 */
 	uint32		kind;			/* ElacPageKind: MAP, CHAIN or LIVE */
+	uint32		reserved;		/* 0 */
 } ElacRetired;
 
-StaticAssertDecl(sizeof(ElacRetired) == 24, "ElacRetired is stored");
+StaticAssertDecl(sizeof(ElacRetired) == 32, "ElacRetired is stored");
 
 typedef struct ElacManifest
 {
@@ -63,6 +65,8 @@ typedef struct ElacManifest
 	uint8		store_uuid[16];	/* of the store that REMOTE bodies lie in, 0 when none */
 	char		store[NAMEDATALEN];	/* name of its foreign server, "" when none */
 	uint64		rows_trained;	/* rows the codebook was trained for */
+	uint64		sweep_xid;		/* not 0: pages may exist that nothing refers to; free to reuse once no
+								 * snapshot is older than this FullTransactionId (lsm/retire.c) */
 	ElacBlobRef codebook;		/* id 0: none yet */
 	ElacLane	frozen[ELAC_MAX_FROZEN];
 	ElacSegmentRef segments[ELAC_MAX_SEGMENTS];
@@ -81,20 +85,39 @@ extern ElacManifest *elac_manifest_read(Relation index);
 extern ElacManifest *elac_manifest_read_with_lanes(Relation index, ElacLane *lanes);
 
 /*
- * One change: begin locks block 1 exclusively and gives the current content
- * to modify; commit writes what changed in one WAL record (extra: one more
- * page, locked by the caller, or NULL) and unlocks; abort unlocks.
+ * One change.  begin locks blocks 1..3 exclusively and gives the current
+ * content to modify; add_page makes one page more, locked by the caller, part
+ * of the same WAL record and returns the image to change; commit checks the
+ * new content, writes what differs in one WAL record and unlocks blocks 1..3
+ * (the added page stays locked); abort unlocks and changes nothing.  Between
+ * begin and the end the caller must not read pages, wait or call the store.
  */
 typedef struct ElacManifestChange ElacManifestChange;
 
 extern ElacManifestChange *elac_manifest_begin(Relation index, ElacManifest **manifest);
+extern Page elac_manifest_add_page(ElacManifestChange *change, Buffer buffer);
 extern void elac_manifest_commit(ElacManifestChange *change);
 extern void elac_manifest_abort(ElacManifestChange *change);
 
 /* Takes n fresh ids, WAL-logged; never given out twice, even after a crash. */
 extern uint64 elac_manifest_allocate_ids(Relation index, int n);
 
-/* Lane pages. */
+/* ---- lane pages ---- */
+
+/* A validated copy. */
 extern void elac_lane_read(Relation index, int lane, ElacLane *out);
+
+/*
+ * Reads the lane on a page that the caller has locked, or a copy of one;
+ * raises elac_corrupted() when page or lane make no sense.
+ */
+extern void elac_lane_get(Relation index, int lane, Page page, ElacLane *out);
+
+/* Puts a lane into a page image given by pagelog or elac_manifest_add_page(). */
+extern void elac_lane_put(Page image, const ElacLane *lane);
+
+/* An empty lane whose chains have the ids first_id .. first_id + 2. */
+extern void elac_lane_init(ElacLane *lane, uint64 generation, uint64 first_id);
+#define ELAC_LANE_IDS 3
 
 #endif							/* ELAC_MANIFEST_H */

@@ -1,0 +1,155 @@
+/*
+ * train.c
+ *	  Trains and writes the codebook of an index.
+ *
+ * Owns the choice of the sample: rows at random, chosen in one pass (selection
+ * sampling: row i of n is taken with probability missing / left), from a seed
+ * that depends on the index and on nothing else, so that a run can be repeated.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/rng.h"
+#include "lsm/lane_reader.h"
+#include "lsm/train.h"
+#include "storage/metapage.h"
+
+typedef struct TrainSample
+{
+	ElacCodebookParams params;
+	ElacRng		rng;
+	uint64		left;			/* rows not yet offered */
+	uint64		missing;		/* rows still to be taken */
+	uint64		nvectors;
+	float	   *vectors;		/* params.dim floats each */
+} TrainSample;
+
+static void
+train_begin(TrainSample *sample, ElacSnapshot *snapshot, uint64 nrows)
+{
+	const ElacSchema *schema = snapshot->type->schema;
+	const ElacColumn *column = &schema->columns[schema->vector_column];
+
+	memset(sample, 0, sizeof(*sample));
+	sample->params.metric = column->metric;
+	sample->params.dim = column->dim;
+	sample->params.seed = elac_metapage_get(snapshot->index)->rotation_seed;
+	sample->params.nrows = nrows;
+	elac_rng_seed(&sample->rng, sample->params.seed + snapshot->manifest->generation);
+	sample->left = nrows;
+	sample->missing = Min(elac_codebook_sample_size(nrows, column->dim), nrows);
+	sample->vectors = MemoryContextAllocHuge(CurrentMemoryContext,
+											 mul_size(Max(sample->missing, 1), column->dim * sizeof(float)));
+}
+
+/* Whether the next row offered is to be taken. */
+static bool
+train_take(TrainSample *sample)
+{
+	bool		take = sample->left > 0 && elac_rng_below(&sample->rng, sample->left) < sample->missing;
+
+	if (sample->left > 0)
+		sample->left--;
+	if (take)
+		sample->missing--;
+	return take;
+}
+
+static float *
+train_slot(TrainSample *sample)
+{
+	return sample->vectors + sample->nvectors * sample->params.dim;
+}
+
+static ElacCodebook *
+train_finish(TrainSample *sample, Relation index, ElacBlobRef *ref)
+{
+	ElacCodebook *codebook = elac_codebook_train(&sample->params, sample->vectors, sample->nvectors);
+	uint64		id = elac_manifest_allocate_ids(index, 1);
+	ElacBlobWriter *writer = elac_blob_create(index, id, NULL, NULL);
+
+	elac_codebook_write(codebook, writer);
+	elac_blob_finish(writer, ref);
+	elac_codebook_set_id(codebook, id);
+	pfree(sample->vectors);
+	return codebook;
+}
+
+ElacCodebook *
+elac_train_from_delta(ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref)
+{
+	TrainSample sample;
+
+	train_begin(&sample, snapshot, nrows);
+	for (uint32 i = 0; i < snapshot->manifest->nfrozen; i++)
+	{
+		ElacLaneReader *reader = elac_lane_reader_begin(snapshot->index, snapshot->type,
+														&snapshot->manifest->frozen[i]);
+		ElacDeltaRecord record;
+
+		while (elac_lane_reader_next(reader, &record))
+		{
+			if (record.attrs != NULL)
+				pfree(record.attrs);
+			if ((record.header.flags & ELAC_DELTA_DEAD) != 0 || !train_take(&sample) ||
+				record.header.vector_class != ELAC_VECTOR_FINITE)
+				continue;
+			elac_lane_reader_vector(reader, &record.header, train_slot(&sample));
+			sample.nvectors++;
+		}
+		elac_lane_reader_end(reader);
+	}
+	return train_finish(&sample, snapshot->index, ref);
+}
+
+static int
+train_compare_tid(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+}
+
+/* Chooses live rows of one segment; returns how many tids were added. */
+static uint64
+train_choose(TrainSample *sample, ElacSnapshot *snapshot, int segment, ItemPointerData *tids)
+{
+	ElacSegment *source = elac_snapshot_segment(snapshot, segment);
+	ItemPointerData *all = elac_segment_tids(source);
+	uint32		ndead;
+	ElacBitmap *live = elac_live_read(snapshot->index, elac_segment_ref(source), &ndead);
+	uint64		n = 0;
+
+	for (ElacDoc doc = 0; doc < live->nbits; doc++)
+		if (elac_bitmap_get(live, doc) && train_take(sample))
+			tids[n++] = all[doc];
+	pfree(all);
+	return n;
+}
+
+ElacCodebook *
+elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref)
+{
+	TrainSample sample;
+	ItemPointerData *tids;
+	uint64		ntids = 0;
+
+	train_begin(&sample, snapshot, nrows);
+	tids = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(Max(sample.missing, 1), sizeof(ItemPointerData)));
+	for (int i = 0; i < snapshot->nsegments; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ntids += train_choose(&sample, snapshot, i, tids + ntids);
+	}
+	/* in the heap's order: each page is read once */
+	qsort(tids, ntids, sizeof(ItemPointerData), train_compare_tid);
+	for (uint64 i = 0; i < ntids; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (job->fetch(job->fetch_arg, &tids[i], train_slot(&sample)) == ELAC_VECTOR_FINITE)
+			sample.nvectors++;
+	}
+	pfree(tids);
+	return train_finish(&sample, snapshot->index, ref);
+}

@@ -1,0 +1,26 @@
+/*
+ * train.h
+ *	  Trains and writes the codebook of an index from what the index holds.
+ *	  Private to lsm; the caller holds the maintenance lock and has called
+ *	  elac_building_begin().
+ */
+#ifndef ELAC_TRAIN_H
+#define ELAC_TRAIN_H
+
+#include "elacsym.h"
+
+#include "lsm/lsm.h"
+
+/*
+ * From the rows of the frozen lanes, nrows of them alive.  The codebook is in
+ * CurrentMemoryContext and written; *ref names it.
+ */
+extern ElacCodebook *elac_train_from_delta(ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref);
+
+/*
+ * From a random sample of the segments' live rows (nrows in all), their
+ * vectors fetched from the heap.
+ */
+extern ElacCodebook *elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref);
+
+#endif							/* ELAC_TRAIN_H */
