@@ -111,4 +111,21 @@ SELECT * FROM types_w;
 \set VERBOSITY default
 SELECT count(*) FROM types_w;
 
+-- a stored value that says more than it holds is noticed; only a superuser can make one
+BEGIN;
+CREATE CAST (bytea AS vector) WITHOUT FUNCTION;
+CREATE CAST (bytea AS halfvec) WITHOUT FUNCTION;
+CREATE FUNCTION pg_temp.damaged(expression text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'SELECT ' || expression;
+	RETURN 'no error';
+EXCEPTION WHEN data_corrupted THEN
+	RETURN SQLERRM;
+END $$;
+SELECT bytes, pg_temp.damaged(format('%L::bytea::vector <-> $q$[1]$q$', bytes)) AS vector,
+	pg_temp.damaged(format('vector_dims(%L::bytea::halfvec)', bytes)) AS halfvec
+FROM unnest(ARRAY['\x', '\x01', '\x01000000', '\x0200000000000000', '\x01000000000000000000', '\xff7f000000000000',
+	'\xffff000000000000', '\x0000000000000000', '\x010000000000803f', '\x01000000003c']::bytea[]) bytes;
+ROLLBACK;
+
 DROP TABLE types_t, types_u, types_p, types_r, types_l, types_a, types_b, types_w;

@@ -379,10 +379,12 @@ elac_element_from_array(ElacVectorElement element, ArrayType *array, int32 typmo
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("array must not contain nulls")));
 
-	get_typlenbyvalalign(type, &width, &byval, &align);
-	deconstruct_array(array, type, width, byval, align, &datums, NULL, &n);
+	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	elac_element_check_dim(element, n);
 	elac_element_check_typmod(typmod, n);
+
+	get_typlenbyvalalign(type, &width, &byval, &align);
+	deconstruct_array(array, type, width, byval, align, &datums, NULL, &n);
 
 	x = palloc(sizeof(float) * (Size) n);
 	for (int i = 0; i < n; i++)
