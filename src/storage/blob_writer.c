@@ -371,5 +371,5 @@ elac_blob_memory(ElacBlobWriter *writer, uint64 *nbytes)
 {
 	Assert(writer->home == ELAC_HOME_MEMORY && writer->finished);
 	*nbytes = writer->nbytes;
-	return writer->bytes.data;
+	return writer->bytes.data != NULL ? writer->bytes.data : (const uint8 *) "";
 }
