@@ -58,12 +58,12 @@ elac_dir_validate(List *options, Oid catalog)
 				 errhint("Give the absolute path of a directory on the database server.")));
 	path = pstrdup(given);
 	canonicalize_path(path);
-	if (!is_absolute_path(path) || strlen(path) > MAXPGPATH - ELAC_MAX_KEY / 2)
+	if (!is_absolute_path(path) || strstr(given, "..") != NULL || strlen(path) >= MAXPGPATH / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for option \"path\": \"%s\"", given),
 				 errhint("Give the absolute path of a directory on the database server.")));
-	if (path_is_prefix_of_path(DataDir, path) || path_is_prefix_of_path(path, DataDir))
+	if (strcmp(path, "/") == 0 || path_is_prefix_of_path(DataDir, path) || path_is_prefix_of_path(path, DataDir))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for option \"path\": \"%s\"", given),
