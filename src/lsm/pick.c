@@ -15,7 +15,7 @@
 
 #include "lsm/lsm.h"
 
-#define PICK_UNIT 1024
+#define PICK_UNIT 16
 #define PICK_FANOUT 4
 #define PICK_INPUTS_MAX 16
 #define PICK_DEAD_PERCENT 30
