@@ -28,18 +28,13 @@ void
 elac_directory_open_section(ElacDirectoryWriter *directory, int column)
 {
 	ElacDirectoryEntry *entry = &directory->entries[directory->nsections];
-	uint32		alignment = ELAC_PART_ALIGNMENT;
 
 	Assert(column == (int) directory->nsections - 1);
 	entry->column = column;
 	if (column != ELAC_DOCMAP_COLUMN)
-	{
 		entry->kind = directory->schema->columns[column].kind;
-		if (entry->kind == ELAC_COLUMN_VECTOR)
-			alignment = ELAC_PAGE_DATA;
-	}
 	elac_blob_align(directory->out->head, ELAC_PART_ALIGNMENT);
-	elac_blob_align(directory->out->body, alignment);
+	elac_blob_align(directory->out->body, ELAC_PART_ALIGNMENT);
 	entry->head_offset = elac_blob_tell(directory->out->head);
 	entry->body_offset = elac_blob_tell(directory->out->body);
 }
@@ -176,11 +171,11 @@ elac_directory_read(ElacBlobReader *head, const ElacSegmentRef *ref, const ElacS
 					   ref->id, fault);
 }
 
-/* Bytes [from, to) of a blob must be zero, and fewer than a page of them. */
+/* Bytes [from, to) of a blob must be zero, and no more than alignment asks for. */
 static void
 directory_verify_gap(ElacSegment *segment, ElacBlobReader *blob, uint64 from, uint64 to)
 {
-	uint8		bytes[ELAC_PAGE_DATA];
+	uint8		bytes[ELAC_PART_ALIGNMENT];
 
 	if (to - from >= sizeof(bytes))
 		elac_corrupted(elac_blob_name(blob), UINT64_FORMAT " bytes of segment " UINT64_FORMAT

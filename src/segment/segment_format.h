@@ -12,8 +12,8 @@
  *
  * Body blob: the sections' body parts in the same order.
  *
- * Every part starts at a multiple of 64 bytes (a page's payload is 127 * 64),
- * a vector column's body at a page; what lies between parts is zero.
+ * Every part starts at a multiple of 64 bytes (a page's payload is 127 * 64);
+ * what lies between parts is zero.
  *
  * LIVE page payload: uint32 next block (InvalidBlockNumber in the last), uint32
  * number of dead documents of the whole segment (first page; 0 in the others),
