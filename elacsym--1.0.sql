@@ -744,3 +744,64 @@ CREATE OPERATOR CLASS array_ops DEFAULT FOR TYPE anyarray USING elacsym AS
 	OPERATOR 9 &&;
 
 -- ===== 5. functions and views (src/api) =====
+
+CREATE FUNCTION elacsym_search(
+	relation anyelement,
+	vector anycompatible DEFAULT NULL::pg_catalog.text,
+	text pg_catalog.text DEFAULT NULL,
+	filter pg_catalog.text DEFAULT NULL,
+	k integer DEFAULT 10,
+	vector_weight float8 DEFAULT 1,
+	text_weight float8 DEFAULT 1,
+	vector_window integer DEFAULT NULL,
+	text_window integer DEFAULT NULL,
+	rrf_k integer DEFAULT 60,
+	index regclass DEFAULT NULL)
+	RETURNS TABLE (doc anyelement, score float8, vector_rank integer, vector_distance float8,
+				   text_rank integer, text_score float8)
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION elacsym_search(anyelement, anycompatible, pg_catalog.text, pg_catalog.text, integer, float8, float8, integer, integer, integer, regclass)
+	IS 'hybrid search: vector and BM25 legs under one filter, fused by reciprocal rank';
+
+CREATE FUNCTION elacsym_flush(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION elacsym_flush(regclass) IS 'moves the delta of an elacsym index into a segment; rows moved';
+
+CREATE FUNCTION elacsym_compact(index regclass, everything boolean DEFAULT true) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION elacsym_compact(regclass, boolean) IS 'flushes and merges segments, all into one or as the size-tiered policy says; merges done';
+
+CREATE FUNCTION elacsym_offload(index regclass, server name DEFAULT NULL) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION elacsym_offload(regclass, name) IS 'moves segments to the store of the index or to the server named; segments moved';
+
+CREATE FUNCTION elacsym_onload(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION elacsym_onload(regclass) IS 'brings segments back from the store; segments moved';
+
+CREATE FUNCTION elacsym_verify(index regclass) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION elacsym_verify(regclass) IS 'checks everything that an elacsym index stores; raises an error at the first fault';
+
+CREATE FUNCTION elacsym_segments(index regclass)
+	RETURNS TABLE (index_oid regclass, segment bigint, level integer, documents bigint, dead bigint,
+				   home pg_catalog.text, local_bytes bigint, head_bytes bigint, body_bytes bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION elacsym_segments(regclass) IS 'segments of an elacsym index';
+
+CREATE FUNCTION elacsym_sections(index regclass)
+	RETURNS TABLE (index_oid regclass, segment bigint, kind pg_catalog.text, column_name pg_catalog.text,
+				   head_bytes bigint, body_bytes bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 50;
+COMMENT ON FUNCTION elacsym_sections(regclass) IS 'sections of the segments of an elacsym index';
+
+CREATE FUNCTION elacsym_delta(index regclass)
+	RETURNS TABLE (index_oid regclass, documents bigint, frozen bigint, lanes integer, bytes bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 1;
+COMMENT ON FUNCTION elacsym_delta(regclass) IS 'delta of an elacsym index';
+
+CREATE FUNCTION elacsym_cache(
+	OUT hits bigint, OUT misses bigint, OUT evictions bigint, OUT pages bigint, OUT bytes bigint, OUT bytes_limit bigint,
+	OUT gets bigint, OUT get_bytes bigint, OUT waves bigint, OUT puts bigint, OUT retries bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION elacsym_cache() IS 'this session''s cache of offloaded segments and its requests to stores';

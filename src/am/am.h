@@ -12,18 +12,13 @@
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 
+#include "query/index_options.h"
+
 /* handler.c */
 extern void elac_am_init(void);
 extern Oid	elac_am_oid(void);	/* of the access method named elacsym, or InvalidOid */
 
 /* options.c */
-typedef struct ElacIndexOptions
-{
-	int32		vl_len_;
-	int			store;			/* offset of the foreign server's name, 0 when none */
-	int			bits;			/* RaBitQ bits a dimension, 0 = default */
-} ElacIndexOptions;
-
 extern bytea *elacoptions(Datum reloptions, bool validate);
 extern void elac_options_init(void);
 

@@ -25,37 +25,9 @@
 #include "am/am.h"
 #include "am/schema.h"
 #include "compat.h"
+#include "query/column_traits.h"
 
 #define DEFAULT_BITS 4
-
-#define DEFINE_TRAITS(name, kind, metric, element) \
-PGDLLEXPORT PG_FUNCTION_INFO_V1(name); \
-Datum \
-name(PG_FUNCTION_ARGS) \
-{ \
-	static const ElacColumnTraits traits = {kind, metric, element}; \
- \
-	PG_RETURN_POINTER(&traits); \
-}
-
-DEFINE_TRAITS(elacsym_vector_l2_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_L2, ELAC_ELEMENT_FLOAT)
-DEFINE_TRAITS(elacsym_vector_ip_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_IP, ELAC_ELEMENT_FLOAT)
-DEFINE_TRAITS(elacsym_vector_cosine_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT)
-DEFINE_TRAITS(elacsym_halfvec_l2_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_L2, ELAC_ELEMENT_HALF)
-DEFINE_TRAITS(elacsym_halfvec_ip_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_IP, ELAC_ELEMENT_HALF)
-DEFINE_TRAITS(elacsym_halfvec_cosine_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_COSINE, ELAC_ELEMENT_HALF)
-DEFINE_TRAITS(elacsym_text_traits, ELAC_COLUMN_TEXT, 0, 0)
-
-const ElacColumnTraits *
-elac_column_traits(Relation index, int column)
-{
-	static const ElacColumnTraits attribute = {ELAC_COLUMN_ATTR, 0, 0};
-	RegProcedure proc = index_getprocid(index, column + 1, 1);
-
-	if (!RegProcedureIsValid(proc))
-		return &attribute;
-	return (const ElacColumnTraits *) DatumGetPointer(OidFunctionCall1(proc, PointerGetDatum(NULL)));
-}
 
 static void
 schema_vector_column(Relation index, int i, const ElacColumnTraits *traits, ElacColumn *column)
@@ -168,7 +140,7 @@ schema_depend(Relation index, Oid class, Oid object)
 void
 elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs)
 {
-	ElacIndexOptions *options = (ElacIndexOptions *) index->rd_options;
+	const char *store = elac_index_store(index);
 	Oid			indexoid = RelationGetRelid(index);
 
 	/* a rebuild records them anew */
@@ -177,7 +149,6 @@ elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const 
 	for (int i = 0; i < schema->ncolumns; i++)
 		if (OidIsValid(configs[i]))
 			schema_depend(index, TSConfigRelationId, configs[i]);
-	if (options != NULL && options->store != 0)
-		schema_depend(index, ForeignServerRelationId,
-					  get_foreign_server_oid((const char *) options + options->store, false));
+	if (store != NULL)
+		schema_depend(index, ForeignServerRelationId, get_foreign_server_oid(store, false));
 }

@@ -9,14 +9,6 @@
 
 #include "utils/rel.h"
 
-/* What support function 1 of an operator class returns; none: an attribute. */
-typedef struct ElacColumnTraits
-{
-	uint8		kind;			/* ElacColumnKind */
-	uint8		metric;			/* ElacMetric */
-	uint8		element;		/* ElacVectorElement */
-} ElacColumnTraits;
-
 /* Parsed options of a BM25 column. */
 typedef struct ElacTextOptions
 {
@@ -37,8 +29,5 @@ extern ElacSchema *elac_schema_form(Relation index, Oid *configs);
 
 /* Records that index depends on its configurations and on its store. */
 extern void elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs);
-
-/* Traits of an index column's operator class. */
-extern const ElacColumnTraits *elac_column_traits(Relation index, int column);
 
 #endif							/* ELAC_SCHEMA_H */
