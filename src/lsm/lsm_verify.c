@@ -211,20 +211,22 @@ verify_retired(Verify *verify, const ElacRetired *retired)
 {
 	Relation	index = verify->snapshot->index;
 	ElacSegmentRef ref;
+	BlockNumber *blocks;
 	uint32		nblocks;
 
 	if (retired->kind == ELAC_PAGE_MAP)
-		verify_add_blocks(verify, elac_blob_retired(index, retired->owner, retired->first, &nblocks), nblocks);
+		blocks = elac_blob_retired(index, retired->owner, retired->first, &nblocks);
 	else if (retired->kind == ELAC_PAGE_CHAIN)
-		verify_add_blocks(verify, elac_chain_retired(index, retired->owner, retired->first, &nblocks), nblocks);
+		blocks = elac_chain_retired(index, retired->owner, retired->first, &nblocks);
 	else
 	{
 		memset(&ref, 0, sizeof(ref));
 		ref.id = retired->owner - 2;
 		ref.ndocs = retired->ndocs;
 		ref.live = retired->first;
-		verify_add_blocks(verify, elac_live_blocks(index, &ref, &nblocks), nblocks);
+		blocks = elac_live_blocks(index, &ref, &nblocks);
 	}
+	verify_add_blocks(verify, blocks, nblocks);
 }
 
 static void
