@@ -455,6 +455,69 @@ COMMENT ON FUNCTION elacsym_store_check(name) IS 'tries what elacsym needs of a 
 
 -- ===== 3. text queries (src/types/text_query.c) =====
 
+-- a text query bound to an index and to some of its BM25 columns
+CREATE TYPE elacsym_query;
+
+CREATE FUNCTION elacsym_query_in(cstring) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION elacsym_query_in(cstring) IS 'text form of elacsym_query; always an error';
+
+CREATE FUNCTION elacsym_query_out(elacsym_query) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'elac_text_query_out' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION elacsym_query_out(elacsym_query) IS 'text form of elacsym_query, written';
+
+CREATE TYPE elacsym_query (
+	INPUT = elacsym_query_in, OUTPUT = elacsym_query_out, STORAGE = extended
+);
+COMMENT ON TYPE elacsym_query IS 'text query bound to an elacsym index';
+
+CREATE FUNCTION elacsym_bind_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_support' LANGUAGE C STRICT;
+
+CREATE FUNCTION elacsym_bind(query text, index regclass, attribute int2) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	SUPPORT elacsym_bind_support;
+COMMENT ON FUNCTION elacsym_bind(text, regclass, int2) IS 'text query bound to a BM25 column of an index; the planner makes these calls';
+
+CREATE FUNCTION elacsym_bind(query text, index regclass, attributes int2[]) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_columns' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	SUPPORT elacsym_bind_support;
+COMMENT ON FUNCTION elacsym_bind(text, regclass, int2[]) IS 'text query bound to several BM25 columns of an index; the planner makes these calls';
+
+CREATE FUNCTION elacsym_text_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'elac_text_query_support' LANGUAGE C STRICT;
+
+-- the forms that users write; the planner turns them into the bound forms
+CREATE FUNCTION elacsym_text_distance(text, text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(text, text) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_distance(text[], text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(text[], text) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_score(text, elacsym_query) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_score' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION elacsym_text_score(text, elacsym_query) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_score(text[], elacsym_query) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_columns' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION elacsym_text_score(text[], elacsym_query) IS 'implementation of <@> operator';
+
+CREATE OPERATOR <@> (LEFTARG = text, RIGHTARG = text, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (text, text) IS 'negative BM25 score of a column for a query';
+
+CREATE OPERATOR <@> (LEFTARG = text[], RIGHTARG = text, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (text[], text) IS 'negative BM25 score of several columns for a query';
+
+CREATE OPERATOR <@> (LEFTARG = text, RIGHTARG = elacsym_query, FUNCTION = elacsym_text_score);
+COMMENT ON OPERATOR <@> (text, elacsym_query) IS 'negative BM25 score of a text for a bound query';
+
+CREATE OPERATOR <@> (LEFTARG = text[], RIGHTARG = elacsym_query, FUNCTION = elacsym_text_score);
+COMMENT ON OPERATOR <@> (text[], elacsym_query) IS 'negative BM25 score of several texts for a bound query';
+
 -- ===== 4. access method and operator classes (src/am) =====
 
 CREATE FUNCTION elacsym_handler(internal) RETURNS index_am_handler

@@ -156,4 +156,18 @@ elac_eclass_members(EquivalenceClass *eclass, Relids relids)
 #define elac_tuplesort_getdatum(sort, value, isnull) tuplesort_getdatum(sort, true, value, isnull, NULL)
 #endif
 
+/* Outer joins that make a Var NULL are not part of an index expression. */
+#if PG_VERSION_NUM >= 160000
+#define elac_var_clear_nulling(var) ((var)->varnullingrels = NULL)
+#else
+#define elac_var_clear_nulling(var) ((void) 0)
+#endif
+
+/* Expressions that the columns of a grouping step's range table entry stand for. */
+#if PG_VERSION_NUM >= 180000
+#define elac_rte_group_exprs(rte) ((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)
+#else
+#define elac_rte_group_exprs(rte) NIL
+#endif
+
 #endif							/* ELAC_COMPAT_H */

@@ -1,0 +1,471 @@
+/*
+ * text_bind.c
+ *	  Binds <@> to an index at plan time.
+ *
+ * The planner's simplification of <@>(text, text) and <@>(text[], text) ends
+ * here: the left operand is traced to columns of a table, an elacsym index
+ * that has these columns as BM25 fields is looked for, and the call becomes
+ * <@>(text, elacsym_query) with elacsym_bind(query, index, columns) on the
+ * right.  The index is a regclass constant in the plan, so dropping it
+ * invalidates the plan.  Where no index is found the call stays and raises an
+ * error when it is executed.
+ *
+ * Of several indexes the one with the lowest OID is taken, partial ones last;
+ * of a partitioned table, the partitioned index.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "elacsym.h"
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_text_query_support);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_text_query_bind_support);
+
+#define TRACE_STEPS_MAX 100		/* subqueries, joins and groups between an operand and its table */
+
+/* A table of the query and an operand as an expression over it. */
+typedef struct BindSource
+{
+	Query	   *query;			/* whose range table has the table */
+	Index		varno;
+	Oid			relid;
+	List	   *operands;		/* Vars have varno 1, as in index expressions */
+} BindSource;
+
+/* Our objects, looked up in the operator's own schema. */
+typedef struct BindObjects
+{
+	Oid			bind;			/* elacsym_bind() */
+	Oid			type;			/* elacsym_query */
+	Oid			member;			/* <@>(text, elacsym_query), member of the BM25 families */
+	Oid			op;				/* operator that replaces the one at hand */
+} BindObjects;
+
+/* ---- tracing an operand to its table ---- */
+
+/* Without what changes nothing about the text. */
+static Node *
+strip_wrappers(Node *node)
+{
+	for (;;)
+	{
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CollateExpr))
+			node = (Node *) ((CollateExpr *) node)->arg;
+		else if (IsA(node, PlaceHolderVar))
+			node = (Node *) ((PlaceHolderVar *) node)->phexpr;
+		else
+			return node;
+	}
+}
+
+typedef struct VarContext
+{
+	bool		found;
+	bool		mixed;			/* of several tables */
+	Index		varno;
+	Index		levelsup;
+} VarContext;
+
+static bool
+find_var_walker(Node *node, VarContext *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (context->found && (var->varno != context->varno || var->varlevelsup != context->levelsup))
+			context->mixed = true;
+		context->found = true;
+		context->varno = var->varno;
+		context->levelsup = var->varlevelsup;
+		return false;
+	}
+	if (IsA(node, Query) || IsA(node, SubLink))
+	{
+		context->mixed = true;
+		return false;
+	}
+	return expression_tree_walker(node, find_var_walker, context);
+}
+
+/* Makes Vars look as they do in index expressions. */
+static Node *
+normalize_mutator(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, PlaceHolderVar))
+		return normalize_mutator((Node *) ((PlaceHolderVar *) node)->phexpr, context);
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) copyObject(node);
+
+		var->varno = 1;
+		var->varlevelsup = 0;
+		elac_var_clear_nulling(var);
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, normalize_mutator, context);
+}
+
+/* What a query puts out as column number attno; NULL when that is not one expression. */
+static Node *
+query_output(Query *query, AttrNumber attno)
+{
+	TargetEntry *entry;
+
+	if (query->setOperations != NULL || query->commandType != CMD_SELECT)
+		return NULL;
+	entry = get_tle_by_resno(query->targetList, attno);
+	return entry != NULL && !entry->resjunk ? (Node *) entry->expr : NULL;
+}
+
+/* The CTE that rte of query refers to, when it is that query's own. */
+static Query *
+find_cte(Query *query, RangeTblEntry *rte)
+{
+	ListCell   *cell;
+
+	if (rte->ctelevelsup != 0)
+		return NULL;
+	foreach(cell, query->cteList)
+	{
+		CommonTableExpr *cte = lfirst_node(CommonTableExpr, cell);
+
+		if (strcmp(cte->ctename, rte->ctename) == 0 && !cte->cterecursive && IsA(cte->ctequery, Query))
+			return (Query *) cte->ctequery;
+	}
+	return NULL;
+}
+
+/*
+ * One step down from a column of a range table entry that is no table: the
+ * expression it stands for, and the query that expression belongs to.
+ */
+static Node *
+trace_column(Query **query, RangeTblEntry *rte, AttrNumber attno)
+{
+	Query	   *inner = NULL;
+
+	if (attno <= 0)
+		return NULL;
+	if (rte->rtekind == RTE_JOIN)
+		return attno <= list_length(rte->joinaliasvars) ? list_nth(rte->joinaliasvars, attno - 1) : NULL;
+	if (attno <= list_length(elac_rte_group_exprs(rte)))
+		return list_nth(elac_rte_group_exprs(rte), attno - 1);
+	if (rte->rtekind == RTE_SUBQUERY)
+		inner = rte->subquery;
+	else if (rte->rtekind == RTE_CTE)
+		inner = find_cte(*query, rte);
+	if (inner == NULL)
+		return NULL;
+	*query = inner;
+	return query_output(inner, attno);
+}
+
+/* Finds the table that node is an expression over; false when there is none, or several. */
+static bool
+trace_operand(PlannerInfo *root, Node *node, BindSource *source, Node **operand)
+{
+	Query	   *query = root->parse;
+	bool		inside = false; /* of a subquery that is not preprocessed yet */
+
+	for (int step = 0; step < TRACE_STEPS_MAX; step++)
+	{
+		VarContext	context = {0};
+		RangeTblEntry *rte;
+
+		if (node == NULL)
+			return false;
+		node = strip_wrappers(node);
+		find_var_walker(node, &context);
+		if (!context.found || context.mixed || (inside && context.levelsup > 0))
+			return false;
+		for (Index level = 0; level < context.levelsup; level++)
+		{
+			root = root->parent_root;
+			if (root == NULL)
+				return false;
+			query = root->parse;
+		}
+		if (context.varno < 1 || context.varno > list_length(query->rtable))
+			return false;
+		rte = rt_fetch(context.varno, query->rtable);
+		if (rte->rtekind == RTE_RELATION)
+		{
+			if (inside)
+				node = eval_const_expressions(NULL, node);
+			source->query = query;
+			source->varno = context.varno;
+			source->relid = rte->relid;
+			*operand = strip_wrappers(normalize_mutator(node, NULL));
+			return true;
+		}
+		if (!IsA(node, Var))
+			return false;
+		inside = inside || rte->rtekind == RTE_SUBQUERY || rte->rtekind == RTE_CTE;
+		node = trace_column(&query, rte, ((Var *) node)->varattno);
+	}
+	return false;
+}
+
+/* Traces all operands, which must be of one table. */
+static bool
+trace_operands(PlannerInfo *root, List *nodes, BindSource *source)
+{
+	ListCell   *cell;
+
+	memset(source, 0, sizeof(BindSource));
+	foreach(cell, nodes)
+	{
+		BindSource	found;
+		Node	   *operand;
+
+		if (!trace_operand(root, lfirst(cell), &found, &operand))
+			return false;
+		if (source->operands != NIL && (found.query != source->query || found.varno != source->varno))
+			return false;
+		source->query = found.query;
+		source->varno = found.varno;
+		source->relid = found.relid;
+		source->operands = lappend(source->operands, operand);
+	}
+	return source->operands != NIL;
+}
+
+/* ---- looking for an index ---- */
+
+/* Attribute number of the BM25 field that indexes operand, 0 when none does. */
+static AttrNumber
+index_field(Relation index, Node *operand, Oid member)
+{
+	List	   *expressions = RelationGetIndexExpressions(index);
+	ListCell   *expression = list_head(expressions);
+
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+	{
+		AttrNumber	attno = index->rd_index->indkey.values[i];
+		bool		same;
+
+		if (attno != 0)
+			same = IsA(operand, Var) && ((Var *) operand)->varattno == attno;
+		else
+		{
+			same = equal(strip_wrappers(lfirst(expression)), operand);
+			expression = lnext(expressions, expression);
+		}
+		if (same && op_in_opfamily(member, index->rd_opfamily[i]))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* True when the index has all operands; attnos[] gets their fields. */
+static bool
+index_covers(Oid indexoid, Oid am, bool partial, const BindSource *source, Oid member, int16 *attnos)
+{
+	Relation	index = index_open(indexoid, AccessShareLock);
+	bool		covers = index->rd_rel->relam == am && index->rd_index->indisvalid &&
+		(RelationGetIndexPredicate(index) != NIL) == partial;
+	ListCell   *cell;
+
+	foreach(cell, source->operands)
+	{
+		int			i = foreach_current_index(cell);
+
+		if (!covers)
+			break;
+		attnos[i] = index_field(index, lfirst(cell), member);
+		covers = attnos[i] != 0;
+	}
+	index_close(index, AccessShareLock);
+	return covers;
+}
+
+/* The index to bind to; InvalidOid when no index has all operands. */
+static Oid
+find_index(const BindSource *source, Oid member, int16 *attnos)
+{
+	Oid			am = get_index_am_oid("elacsym", true);
+	Oid			result = InvalidOid;
+	Relation	table = table_open(source->relid, NoLock);	/* the statement holds a lock */
+	List	   *indexes = table->rd_rel->relhasindex ? RelationGetIndexList(table) : NIL;
+
+	for (int partial = 0; partial <= 1; partial++)
+	{
+		ListCell   *cell;
+
+		foreach(cell, indexes)	/* in the order of OIDs */
+			if (!OidIsValid(result) && index_covers(lfirst_oid(cell), am, partial == 1, source, member, attnos))
+				result = lfirst_oid(cell);
+	}
+	table_close(table, NoLock);
+	return result;
+}
+
+/* ---- rewriting the call ---- */
+
+static Oid
+find_operator(const char *name, Oid left, Oid right, Oid schema)
+{
+	return GetSysCacheOid4(OPERNAMENSP, Anum_pg_operator_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(left), ObjectIdGetDatum(right), ObjectIdGetDatum(schema));
+}
+
+/* By schema and name, not by search_path, whose privileges would be the caller's. */
+static bool
+find_objects(Oid function, bool columns, BindObjects *objects)
+{
+	Oid			schema = get_func_namespace(function);
+	Oid			types[3] = {TEXTOID, REGCLASSOID, columns ? INT2ARRAYOID : INT2OID};
+
+	objects->bind = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("elacsym_bind"),
+									PointerGetDatum(buildoidvector(types, 3)), ObjectIdGetDatum(schema));
+	if (!OidIsValid(objects->bind))
+		return false;
+	objects->type = get_func_rettype(objects->bind);
+	objects->member = find_operator("<@>", TEXTOID, objects->type, schema);
+	objects->op = columns ? find_operator("<@>", TEXTARRAYOID, objects->type, schema) : objects->member;
+	return OidIsValid(objects->member) && OidIsValid(objects->op);
+}
+
+/* The texts of the left operand; NIL when it is an array that is not spelled out. */
+static List *
+left_operands(Node *left, bool columns)
+{
+	if (!columns)
+		return list_make1(left);
+	left = strip_wrappers(left);
+	if (IsA(left, ArrayCoerceExpr))
+		left = strip_wrappers((Node *) ((ArrayCoerceExpr *) left)->arg);
+	if (!IsA(left, ArrayExpr) || ((ArrayExpr *) left)->multidims)
+		return NIL;
+	return ((ArrayExpr *) left)->elements;
+}
+
+/* elacsym_bind(right, index, attnos) */
+static Expr *
+make_bind(const BindObjects *objects, Node *right, Oid index, const int16 *attnos, int nattnos, bool columns)
+{
+	Const	   *index_const = makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(index), false, true);
+	Const	   *columns_const;
+
+	if (columns)
+	{
+		Datum	   *values = palloc(nattnos * sizeof(Datum));
+
+		for (int i = 0; i < nattnos; i++)
+			values[i] = Int16GetDatum(attnos[i]);
+		columns_const = makeConst(INT2ARRAYOID, -1, InvalidOid, -1,
+								  PointerGetDatum(construct_array(values, nattnos, INT2OID, sizeof(int16), true, TYPALIGN_SHORT)),
+								  false, false);
+	}
+	else
+		columns_const = makeConst(INT2OID, -1, InvalidOid, sizeof(int16), Int16GetDatum(attnos[0]), false, true);
+	return (Expr *) makeFuncExpr(objects->bind, objects->type, list_make3(right, index_const, columns_const),
+								 InvalidOid, exprCollation(right), COERCE_EXPLICIT_CALL);
+}
+
+/* The bound form of a call of <@>, or NULL to leave it as it is. */
+static Node *
+bind_call(PlannerInfo *root, FuncExpr *call)
+{
+	Node	   *left = linitial(call->args);
+	Node	   *right = lsecond(call->args);
+	bool		columns = exprType(left) == TEXTARRAYOID;
+	int16		attnos[ELAC_MAX_COLUMNS];
+	List	   *operands = left_operands(left, columns);
+	BindObjects objects;
+	BindSource	source;
+	Oid			index;
+	OpExpr	   *bound;
+
+	if (operands == NIL || list_length(operands) > ELAC_MAX_COLUMNS ||
+		!find_objects(call->funcid, columns, &objects) || !trace_operands(root, operands, &source))
+		return NULL;
+	index = find_index(&source, objects.member, attnos);
+	if (!OidIsValid(index))
+		return NULL;
+	bound = (OpExpr *) make_opclause(objects.op, FLOAT8OID, false, (Expr *) left,
+									 make_bind(&objects, right, index, attnos, list_length(operands), columns),
+									 InvalidOid, call->inputcollid);
+	bound->opfuncid = get_opcode(objects.op);
+	return (Node *) bound;
+}
+
+/* Support function of <@>(text, text) and <@>(text[], text). */
+Datum
+elac_text_query_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	Node	   *result = NULL;
+
+	if (IsA(request, SupportRequestSimplify))
+	{
+		SupportRequestSimplify *simplify = (SupportRequestSimplify *) request;
+
+		if (simplify->root != NULL && list_length(simplify->fcall->args) == 2)
+			result = bind_call(simplify->root, simplify->fcall);
+	}
+	PG_RETURN_POINTER(result);
+}
+
+/*
+ * Support function of elacsym_bind().  Scores tell how frequent words are, so
+ * somebody who spells the call out must be allowed to read the index's table.
+ * Calls that bind_call() makes do not come by here: whoever may use a view
+ * need not have privileges on the table below it.
+ */
+Datum
+elac_text_query_bind_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	Const	   *index;
+	Oid			table;
+
+	if (!IsA(request, SupportRequestSimplify) || list_length(((SupportRequestSimplify *) request)->fcall->args) != 3)
+		PG_RETURN_POINTER(NULL);
+	index = lsecond(((SupportRequestSimplify *) request)->fcall->args);
+	if (!IsA(index, Const))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the index given to elacsym_bind() must be a constant")));
+	if (index->constisnull)
+		PG_RETURN_POINTER(NULL);
+	table = IndexGetRelation(DatumGetObjectId(index->constvalue), true);
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation with OID %u is not an index", DatumGetObjectId(index->constvalue))));
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+	PG_RETURN_POINTER(NULL);
+}
