@@ -89,7 +89,8 @@ link_with_library() {
 	for lib in libpgcommon.a libpgport.a; do
 		[ -e "$pkglib/$lib" ] && libs="$libs $pkglib/$lib"
 	done
-	libs="$libs -lzstd -lcurl -lm -lpthread -Wl,-z,muldefs"
+	# the server's HMAC is OpenSSL's where it was built with it
+	libs="$libs -lzstd -lcurl $($PG_CONFIG --libs | grep -o -- '-lcrypto') -lm -lpthread -Wl,-z,muldefs"
 	# shellcheck disable=SC2086
 	if $CC "$@" "$object" $libs -o "$program" 2>"$program.link"; then
 		return 0
