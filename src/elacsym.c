@@ -6,9 +6,11 @@
 
 #include "fmgr.h"
 
+#include "am/am.h"
 #include "guc.h"
 #include "storage/cache.h"
 #include "storage/object.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,4 +22,6 @@ _PG_init(void)
 	elac_guc_init();
 	elac_cache_init();
 	elac_object_init();
+	elac_am_init();
+	elac_worker_init();
 }

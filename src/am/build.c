@@ -26,7 +26,7 @@
 #include "base/rng.h"
 #include "errors.h"
 #include "lsm/lsm.h"
-#include "query/heap_fetch.h"
+#include "query/job.h"
 #include "storage/metapage.h"
 
 /* Phases reported in pg_stat_progress_create_index; 1 is the server's own. */

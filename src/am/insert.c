@@ -15,7 +15,8 @@
 #include "am/am.h"
 #include "guc.h"
 #include "lsm/lsm.h"
-#include "query/heap_fetch.h"
+#include "query/job.h"
+#include "query/worker_state.h"
 #include "storage/metapage.h"
 
 /* What one statement keeps between its rows. */
@@ -30,8 +31,6 @@ typedef struct InsertCache
  * backend steps in only when it has become this many times too large.
  */
 #define WORKER_SLACK 8
-
-bool		(*elac_worker_is_running) (void) = NULL;
 
 static InsertCache *
 insert_cache(Relation index, IndexInfo *info)
@@ -54,21 +53,6 @@ insert_cache(Relation index, IndexInfo *info)
 	return cache;
 }
 
-static void
-insert_flush(Relation index, Relation heap)
-{
-	ElacJob    *job;
-
-	if (!elac_maintenance_lock(index, false))
-		return;
-	job = elac_job_begin(index, heap);
-	elac_lsm_flush(job);
-	elac_lsm_compact(job, false);
-	elac_lsm_retire(job);
-	elac_job_end(job);
-	elac_maintenance_unlock(index);
-}
-
 bool
 elacinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
 		   IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *info)
@@ -81,10 +65,15 @@ elacinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relatio
 
 	elac_row_form(cache->type, tid, values, isnull, &row);
 	lane_rows = elac_delta_append(index, cache->type, &row);
-	if (elac_worker_is_running != NULL && elac_worker_is_running())
+	if (elac_worker_is_running())
 		limit *= WORKER_SLACK;
 	if (lane_rows >= limit)
-		insert_flush(index, heap);
+	{
+		ElacJob    *job = elac_job_begin(index, heap);
+
+		elac_job_maintain(job, limit, false);
+		elac_job_end(job);
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(cache->row_context);
 	return false;

@@ -16,7 +16,7 @@
 #include "am/am.h"
 #include "guc.h"
 #include "lsm/lsm.h"
-#include "query/heap_fetch.h"
+#include "query/job.h"
 
 IndexBulkDeleteResult *
 elacbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
@@ -52,8 +52,6 @@ elacvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	Relation	index = info->index;
 	Relation	heap;
 	ElacJob    *job;
-	ElacLane	lanes[ELAC_LANES];
-	ElacManifest *manifest;
 
 	if (info->analyze_only)
 		return stats;
@@ -62,12 +60,7 @@ elacvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 
 	heap = table_open(index->rd_index->indrelid, NoLock);
 	job = elac_job_begin(index, heap);
-	manifest = elac_manifest_read_with_lanes(index, lanes);
-	if (elac_delta_count(manifest, lanes) >= elac_guc_delta_limit)
-		elac_lsm_flush(job);
-	pfree(manifest);
-	elac_lsm_compact(job, false);
-	elac_lsm_retire(job);
+	elac_job_maintain(job, elac_guc_delta_limit, true);
 	elac_lsm_sweep(job);
 	elac_job_end(job);
 	table_close(heap, NoLock);

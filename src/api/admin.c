@@ -2,25 +2,19 @@
  * admin.c
  *	  elacsym_flush, elacsym_compact, elacsym_offload, elacsym_onload,
  *	  elacsym_verify: the jobs of an index, run by hand.
- *
- * A job may evaluate index expressions, so it runs as the table's owner in a
- * security-restricted operation, as REINDEX does.
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
 
 #include "api/target_index.h"
-#include "compat.h"
 #include "lsm/lsm.h"
-#include "query/heap_fetch.h"
+#include "query/job.h"
 #include "query/index_options.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_flush);
@@ -44,22 +38,11 @@ admin_run(Oid index_oid, LOCKMODE lockmode, AdminAction action, void *arg)
 		Relation	heap;
 		Relation	index;
 		ElacJob    *job;
-		Oid			user;
-		int			security;
-		int			nest;
 
 		elac_target_open(lfirst_oid(cell), lockmode, &heap, &index);
-		GetUserIdAndSecContext(&user, &security);
-		SetUserIdAndSecContext(heap->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
-		nest = NewGUCNestLevel();
-		elac_restrict_search_path();
-
 		job = elac_job_begin(index, heap);
 		total += action(job, arg);
 		elac_job_end(job);
-
-		AtEOXact_GUC(false, nest);
-		SetUserIdAndSecContext(user, security);
 		elac_target_close(heap, index);
 	}
 	return total;

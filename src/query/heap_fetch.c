@@ -130,32 +130,3 @@ elac_heap_fetch_end(ElacHeapFetch *fetch)
 	FreeExecutorState(fetch->estate);
 	pfree(fetch);
 }
-
-static int
-job_fetch_vector(void *arg, ItemPointer tid, float *dst)
-{
-	return elac_heap_fetch_vector((ElacHeapFetch *) arg, tid, dst);
-}
-
-ElacJob *
-elac_job_begin(Relation index, Relation heap)
-{
-	ElacJob    *job = palloc0(sizeof(ElacJob));
-
-	job->index = index;
-	job->heap = heap;
-	if (elac_metapage_get(index)->schema.vector_column >= 0)
-	{
-		job->fetch = job_fetch_vector;
-		job->fetch_arg = elac_heap_fetch_begin(index, heap, NULL);
-	}
-	return job;
-}
-
-void
-elac_job_end(ElacJob *job)
-{
-	if (job->fetch_arg != NULL)
-		elac_heap_fetch_end((ElacHeapFetch *) job->fetch_arg);
-	pfree(job);
-}

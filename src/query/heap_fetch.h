@@ -11,8 +11,6 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
-#include "lsm/lsm.h"
-
 typedef struct ElacHeapFetch ElacHeapFetch;
 
 /*
@@ -27,9 +25,5 @@ extern ElacHeapFetch *elac_heap_fetch_begin(Relation index, Relation heap, Snaps
  */
 extern int	elac_heap_fetch_vector(ElacHeapFetch *fetch, ItemPointer tid, float *dst);
 extern void elac_heap_fetch_end(ElacHeapFetch *fetch);
-
-/* A job on index whose vectors come from heap; end when done. */
-extern ElacJob *elac_job_begin(Relation index, Relation heap);
-extern void elac_job_end(ElacJob *job);
 
 #endif							/* ELAC_HEAP_FETCH_H */
