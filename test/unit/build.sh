@@ -16,7 +16,7 @@ fi
 
 warnings='-Wall -Wextra -Werror -Wmissing-prototypes -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers'
 case $($CC --version) in
-	*clang*) ;;
+	*clang*) warnings="$warnings -Wno-ignored-attributes -Wno-missing-braces" ;;
 	*) warnings="$warnings -Wno-clobbered" ;;
 esac
 
