@@ -48,15 +48,17 @@ bulkdelete_is_dead(BulkDelete *work, ItemPointer tid)
 	return false;
 }
 
+/* Neither codebook nor store: the docmap is in the head. */
 static void
 bulkdelete_segment(BulkDelete *work, int i)
 {
 	Relation	index = work->snapshot->index;
 	const ElacSegmentRef *ref = &work->snapshot->manifest->segments[i];
+	ElacSegment *segment = elac_segment_open(index, work->snapshot->type, ref, NULL, NULL, NULL);
 	uint32		ndead;
 	uint32		n = 0;
 	ElacBitmap *live = elac_live_read(index, ref, &ndead);
-	ItemPointerData *tids = elac_segment_tids(elac_snapshot_segment(work->snapshot, i));
+	ItemPointerData *tids = elac_segment_tids(segment);
 	ElacDoc    *dead = MemoryContextAllocHuge(CurrentMemoryContext, (Size) ref->ndocs * sizeof(ElacDoc));
 
 	for (ElacDoc doc = 0; doc < ref->ndocs; doc++)
@@ -64,6 +66,7 @@ bulkdelete_segment(BulkDelete *work, int i)
 			dead[n++] = doc;
 	if (n > 0)
 		elac_live_clear(index, ref, dead, n);
+	elac_segment_close(segment);
 }
 
 static void

@@ -150,6 +150,37 @@ compact_all_groups(Compaction *compaction)
 	}
 }
 
+/*
+ * What the policy chooses, as positions in the manifest.  With local_only it
+ * sees LOCAL segments alone.
+ */
+static int
+compact_pick(const Compaction *compaction, int *chosen)
+{
+	ElacSnapshot *snapshot = compaction->snapshot;
+	ElacPickSegment segments[ELAC_MAX_SEGMENTS];
+	int			positions[ELAC_MAX_SEGMENTS];
+	int			nsegments = 0;
+	uint32		level;
+	int			n;
+
+	for (int i = 0; i < snapshot->nsegments; i++)
+	{
+		const ElacSegmentRef *ref = &snapshot->manifest->segments[i];
+
+		if (compaction->job->local_only && ref->body.home == ELAC_HOME_REMOTE)
+			continue;
+		segments[nsegments].ndocs = ref->ndocs;
+		segments[nsegments].ndead = compaction->ndead[i];
+		segments[nsegments].level = ref->level;
+		positions[nsegments++] = i;
+	}
+	n = elac_pick_merge(segments, nsegments, chosen, &level);
+	for (int i = 0; i < n; i++)
+		chosen[i] = positions[chosen[i]];
+	return n;
+}
+
 /* What to do in one round. */
 typedef enum CompactAim
 {
@@ -158,12 +189,14 @@ typedef enum CompactAim
 	COMPACT_RETRAIN				/* the same under a new codebook */
 } CompactAim;
 
-/* Whether the codebook was trained for too few rows. */
+/* Whether the codebook was trained for too few rows, and can be trained now. */
 static bool
 compact_wants_training(const Compaction *compaction, int factor)
 {
 	const ElacManifest *manifest = compaction->snapshot->manifest;
 
+	if (compaction->job->local_only && manifest->store[0] != '\0')
+		return false;
 	return manifest->codebook.id != 0 && compaction->job->fetch != NULL && compaction->nlive > 0 &&
 		compaction->nlive / factor >= Max(manifest->rows_trained, 1);
 }
@@ -190,25 +223,13 @@ static int
 compact_round_begun(Compaction *compaction, CompactAim aim)
 {
 	ElacSnapshot *snapshot = compaction->snapshot;
-	ElacPickSegment segments[ELAC_MAX_SEGMENTS];
 	int			chosen[ELAC_MAX_SEGMENTS];
-	uint32		level;
 	int			n = 0;
 	ElacBuilding building;
 
-	if (aim == COMPACT_POLICY)
-	{
-		for (int i = 0; i < snapshot->nsegments; i++)
-		{
-			segments[i].ndocs = snapshot->manifest->segments[i].ndocs;
-			segments[i].ndead = compaction->ndead[i];
-			segments[i].level = snapshot->manifest->segments[i].level;
-		}
-		n = elac_pick_merge(segments, snapshot->nsegments, chosen, &level);
-		if (n == 0)
-			return 0;
-	}
-	else if (aim == COMPACT_ALL && compact_is_compact(compaction))
+	if (aim == COMPACT_POLICY && (n = compact_pick(compaction, chosen)) == 0)
+		return 0;
+	if (aim == COMPACT_ALL && compact_is_compact(compaction))
 		return 0;
 
 	elac_building_begin(compaction->job->index, &building);

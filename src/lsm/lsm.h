@@ -87,6 +87,7 @@ typedef struct ElacJob
 	Relation	heap;
 	ElacVectorFetch fetch;
 	void	   *fetch_arg;
+	bool		local_only;		/* do not use the store: compaction leaves REMOTE segments alone */
 } ElacJob;
 
 /* All take and release the maintenance lock themselves. */

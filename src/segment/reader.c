@@ -40,11 +40,12 @@ elac_segment_open(Relation index, const ElacRowType *type, const ElacSegmentRef 
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym segment", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ElacBlobReader *head;
-	ElacBlobReader *body;
+	ElacBlobReader *body = NULL;
 	ElacSegment *segment;
 
 	head = elac_blob_open(index, &ref->head, NULL, NULL);
-	body = elac_blob_open(index, &ref->body, store, key_prefix);
+	if (ref->body.home != ELAC_HOME_REMOTE || store != NULL)
+		body = elac_blob_open(index, &ref->body, store, key_prefix);
 	segment = elac_segment_open_blobs(index, type, ref, codebook, head, body);
 	MemoryContextSwitchTo(old);
 	return segment;
@@ -54,7 +55,8 @@ void
 elac_segment_close(ElacSegment *segment)
 {
 	elac_blob_close(segment->head);
-	elac_blob_close(segment->body);
+	if (segment->body != NULL)
+		elac_blob_close(segment->body);
 	MemoryContextDelete(segment->context);
 }
 
@@ -93,6 +95,8 @@ reader_section(ElacSegment *segment, int column, ElacColumnKind kind)
 
 	if (column < 0 || column >= schema->ncolumns || schema->columns[column].kind != kind)
 		elog(ERROR, "column %d of index \"%s\" is not of kind %d", column + 1, segment->type->index_name, (int) kind);
+	if (segment->body == NULL)
+		elog(ERROR, "segment " UINT64_FORMAT " was opened without its store", segment->ref.id);
 	entry = &segment->entries[column + 1];
 	section.head = segment->head;
 	section.head_offset = entry->head_offset;

@@ -68,7 +68,9 @@ typedef struct ElacSegment ElacSegment;
 /*
  * Opens ref in CurrentMemoryContext; sections are opened on demand.  codebook
  * may be NULL when the vector column will not be read.  Validates directory,
- * counts and section lengths before anything is used.
+ * counts and section lengths before anything is used.  store NULL opens a
+ * segment whose body is REMOTE for its heap tids alone: VACUUM must not depend
+ * on a network.
  */
 extern ElacSegment *elac_segment_open(Relation index, const ElacRowType *type, const ElacSegmentRef *ref,
 									  const ElacCodebook *codebook, ElacStore *store, const char *key_prefix);
