@@ -18,6 +18,7 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/index.h"
+#include "catalog/pg_amop.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
@@ -281,7 +282,8 @@ index_field(Relation index, Node *operand, Oid member)
 			same = equal(strip_wrappers(lfirst(expression)), operand);
 			expression = lnext(expressions, expression);
 		}
-		if (same && op_in_opfamily(member, index->rd_opfamily[i]))
+		if (same && SearchSysCacheExists3(AMOPOPID, ObjectIdGetDatum(member), CharGetDatum(AMOP_ORDER),
+										  ObjectIdGetDatum(index->rd_opfamily[i])))
 			return i + 1;
 	}
 	return 0;
