@@ -34,7 +34,20 @@ elac_freespace_is_free(Page page)
 Buffer
 elac_freespace_extend(Relation index, ForkNumber fork)
 {
-	return elac_extend_relation(index, fork);
+	for (;;)
+	{
+		Buffer		buffer = elac_extend_relation(index, fork);
+
+		/*
+		 * Before PostgreSQL 16 there is a moment in which the page exists and
+		 * is not locked: whoever looks for new pages may have found it, entered
+		 * it into the map, and somebody may have taken it from there.
+		 */
+		if (PageIsNew(BufferGetPage(buffer)))
+			return buffer;
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 Buffer
