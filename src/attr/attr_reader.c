@@ -22,6 +22,9 @@
 
 #define attr_corrupted(reader, ...) elac_corrupted(elac_blob_name((reader)->section.head), __VA_ARGS__)
 
+/* A block has one value of the largest size at most, beside the smaller ones. */
+#define ATTR_MAX_RAW (MaxAllocSize + ELAC_ATTR_BLOCK_BYTES + 2 * ELAC_ATTR_BLOCK_VALUES * sizeof(uint32))
+
 /* Bytes of all codes: whole groups are 128 * width bytes each. */
 static uint64
 attr_codes_len(uint32 ndocs, unsigned width)
@@ -104,7 +107,7 @@ attr_check_directory(const ElacAttrReader *reader)
 
 		if (block->offset != offset || block->first != first || block->nvalues == 0 ||
 			block->nvalues > ELAC_ATTR_BLOCK_VALUES || block->compression > ELAC_ATTR_ZSTD ||
-			block->stored_len == 0 || block->raw_len == 0 ||
+			block->stored_len == 0 || block->raw_len == 0 || block->raw_len > ATTR_MAX_RAW ||
 			(block->compression == ELAC_ATTR_RAW && block->stored_len != block->raw_len))
 			attr_corrupted(reader, "Block %u of an attribute section's directory makes no sense.", i);
 		offset += block->stored_len;
@@ -239,21 +242,33 @@ attr_varlena_fault(const ElacAttrReader *reader, const ElacAttrBlock *block, con
 	return NULL;
 }
 
-/* Reads, checks and decompresses a value block into memory of the caller's choice. */
-static void
-attr_load_block(const ElacAttrReader *reader, uint32 number, char *raw)
+/* The stored bytes of a block, checked, in memory of the reader. */
+static char *
+attr_load_stored(const ElacAttrReader *reader, uint32 number)
 {
 	const ElacAttrBlock *block = &reader->directory[number];
-	const char *fault = NULL;
-	char	   *stored = raw;
+	char	   *stored = MemoryContextAllocHuge(reader->context, block->stored_len);
 
-	if (block->compression == ELAC_ATTR_ZSTD)
-		stored = palloc_extended(block->stored_len, MCXT_ALLOC_HUGE);
 	elac_section_read_body(&reader->section, reader->header.values_offset + block->offset, stored, block->stored_len);
 	if (elac_crc32c(0, stored, block->stored_len) != block->crc)
 		attr_corrupted(reader, "The checksum of value block %u of an attribute section is wrong.", number);
+	return stored;
+}
+
+static char *
+attr_load_block(const ElacAttrReader *reader, uint32 number)
+{
+	const ElacAttrBlock *block = &reader->directory[number];
+	char	   *stored = attr_load_stored(reader, number);
+	char	   *raw = stored;
+	const char *fault = NULL;
+
 	if (block->compression == ELAC_ATTR_ZSTD)
 	{
+		/* so that no more is allocated than what was compressed */
+		if (ZSTD_getFrameContentSize(stored, block->stored_len) != block->raw_len)
+			attr_corrupted(reader, "Value block %u of an attribute section has another length.", number);
+		raw = MemoryContextAllocHuge(reader->context, block->raw_len);
 		if (ZSTD_decompress(raw, block->raw_len, stored, block->stored_len) != block->raw_len)
 			attr_corrupted(reader, "Value block %u of an attribute section cannot be decompressed.", number);
 		pfree(stored);
@@ -264,28 +279,14 @@ attr_load_block(const ElacAttrReader *reader, uint32 number, char *raw)
 		fault = "its length is wrong";
 	if (fault != NULL)
 		attr_corrupted(reader, "Value block %u of an attribute section cannot be read: %s.", number, fault);
+	return raw;
 }
 
 static const char *
 attr_block(ElacAttrReader *reader, uint32 number)
 {
 	if (reader->blocks[number] == NULL)
-	{
-		const ElacAttrBlock *block = &reader->directory[number];
-		char	   *raw = MemoryContextAllocHuge(reader->context, block->raw_len);
-
-		PG_TRY();
-		{
-			attr_load_block(reader, number, raw);
-		}
-		PG_CATCH();
-		{
-			pfree(raw);
-			PG_RE_THROW();
-		}
-		PG_END_TRY();
-		reader->blocks[number] = raw;
-	}
+		reader->blocks[number] = attr_load_block(reader, number);
 	reader->last_block = number;
 	return reader->blocks[number];
 }

@@ -28,7 +28,9 @@ elac_attr_image(const ElacAttrType *type, Datum value)
 Datum
 elac_attr_datum(const ElacAttrType *type, uint64 image)
 {
-	return fetch_att(&image, true, type->typlen);
+	const void *bytes = &image;
+
+	return fetch_att(bytes, true, type->typlen);
 }
 
 uint32
