@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "utils/memutils.h"
@@ -58,9 +59,17 @@ elac_vector_heap_sink(ElacVectorHeap *heap, uint32 position, const ElacVectorCan
 void
 elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate)
 {
+	ElacVectorCandidate unknown;
 	uint32		position;
 
-	Assert(!isnan(candidate->estimate));
+	/* a distance that overflowed: keep it while there is room, to be looked at exactly */
+	if (isnan(candidate->estimate))
+	{
+		unknown = *candidate;
+		unknown.estimate = INFINITY;
+		unknown.lower = -FLT_MAX;
+		candidate = &unknown;
+	}
 	if (heap->n == heap->capacity)
 	{
 		if (candidate->estimate < heap->items[0].estimate)

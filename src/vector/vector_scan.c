@@ -56,7 +56,8 @@ typedef struct ElacVectorScan
 	float		spread;			/* epsilon * |q - lambda c| */
 	/* of the block being scanned */
 	uint32		sums[ELAC_VECTOR_LANES];
-	float		factors[3][ELAC_VECTOR_LANES];
+	const float *factors;		/* add[32], rescale[32], error[32]; until the codes' page changes */
+	float		copied[3 * ELAC_VECTOR_LANES];	/* when they straddle pages */
 	float		estimate[ELAC_VECTOR_LANES];
 	float		lower[ELAC_VECTOR_LANES];
 } ElacVectorScan;
@@ -112,37 +113,103 @@ elac_scan_block_sums(ElacVectorScan *scan, uint32 block)
 				scan->sums[lane] += sums[lane];
 		done += n;
 	}
+
+	/* most blocks have their factors in one page: no need to copy them */
 	offset += layout->code_bytes;
-	for (uint32 done = 0; done < sizeof(scan->factors);)
+	data = elac_scan_page_get(&scan->codes, offset, &available);
+	if (available >= sizeof(scan->copied) && (uintptr_t) data % sizeof(float) == 0)
+	{
+		scan->factors = (const float *) data;
+		return;
+	}
+	for (uint32 done = 0; done < sizeof(scan->copied);)
 	{
 		uint32		n;
 
 		data = elac_scan_page_get(&scan->codes, offset + done, &available);
-		n = Min(sizeof(scan->factors) - done, available);
-		memcpy((uint8 *) scan->factors + done, data, n);
+		n = Min(sizeof(scan->copied) - done, available);
+		memcpy((uint8 *) scan->copied + done, data, n);
 		done += n;
+	}
+	scan->factors = scan->copied;
+}
+
+/* What the bound of a block's lanes needs beside the codes. */
+typedef struct ElacLaneTerms
+{
+	float		scale;			/* of the look-up tables */
+	float		offset;
+	float		lut_error;
+	float		add;
+	float		lambda;
+	float		spread;
+} ElacLaneTerms;
+
+/*
+ * Estimates and lower bounds of all lanes from the 1-bit codes.  Pointers do
+ * not overlap and the trip count is fixed, so that the compiler can use vector
+ * instructions.
+ */
+static void
+elac_scan_lane_bounds(const ElacLaneTerms *terms, const uint32 *restrict sums, const float *restrict add,
+					  const float *restrict rescale, const float *restrict error, float *restrict estimate,
+					  float *restrict lower)
+{
+	const ElacLaneTerms t = *terms;
+
+	for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
+	{
+		float		ip = t.scale * (float) (int32) sums[lane] + t.offset;
+		float		own = t.lambda * add[lane];
+		float		cross = rescale[lane] * ip;
+		float		tiny = error[lane] * 0x1p-64f;
+		float		width = t.spread * error[lane] + t.lut_error * fabsf(rescale[lane]) +
+			ELAC_SCAN_ROUNDING * (fabsf(t.add) + fabsf(own) + fabsf(cross));
+
+		/*
+		 * tiny squared is nothing for any error that a code can have, and
+		 * nearly FLT_MAX for ELAC_RABITQ_UNKNOWN, whatever spread is; a
+		 * condition would keep the loop scalar.
+		 */
+		estimate[lane] = t.add + own + cross;
+		lower[lane] = estimate[lane] - (width + tiny * tiny);
 	}
 }
 
-/* Estimates and lower bounds of all lanes from the 1-bit codes. */
 static void
 elac_scan_block_bounds(ElacVectorScan *scan)
 {
 	const ElacVectorQuery *query = scan->query;
-	float		offset = query->lut_offset - query->half_sum;
+	ElacLaneTerms terms;
+
+	terms.scale = query->lut_scale;
+	terms.offset = query->lut_offset - query->half_sum;
+	terms.lut_error = query->lut_error;
+	terms.add = scan->add;
+	terms.lambda = scan->lambda;
+	terms.spread = scan->spread;
+	elac_scan_lane_bounds(&terms, scan->sums, scan->factors, scan->factors + ELAC_VECTOR_LANES,
+						  scan->factors + 2 * ELAC_VECTOR_LANES, scan->estimate, scan->lower);
+}
+
+/* Lanes that cannot be ruled out: below the threshold or not a number. */
+static uint32
+elac_scan_survivors(const float *restrict lower, float threshold)
+{
+	int32		flags[ELAC_VECTOR_LANES];
+	int32		any = 0;
+	uint32		survivors = 0;
 
 	for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
 	{
-		float		ip = query->lut_scale * (float) (int32) scan->sums[lane] + offset;
-		float		own = scan->lambda * scan->factors[0][lane];
-		float		cross = scan->factors[1][lane] * ip;
-		float		error = scan->spread * scan->factors[2][lane] +
-			query->lut_error * fabsf(scan->factors[1][lane]) +
-			ELAC_SCAN_ROUNDING * (fabsf(scan->add) + fabsf(own) + fabsf(cross));
-
-		scan->estimate[lane] = scan->add + own + cross;
-		scan->lower[lane] = scan->estimate[lane] - error;
+		flags[lane] = lower[lane] >= threshold ? 0 : 1;
+		any |= flags[lane];
 	}
+	if (any == 0)
+		return 0;
+	for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
+		survivors |= (uint32) flags[lane] << lane;
+	return survivors;
 }
 
 /* Offers a document; what is not a number is left to the caller's exact look. */
@@ -246,18 +313,19 @@ elac_scan_block(ElacVectorScan *scan, uint32 block, uint32 mask)
 
 	elac_scan_block_sums(scan, block);
 	elac_scan_block_bounds(scan);
+	mask &= elac_scan_survivors(scan->lower, elac_vector_heap_threshold(scan->heap));
 	for (; mask != 0; mask &= mask - 1)
 	{
 		int			lane = pg_rightmost_one_pos32(mask);
 
 		/* the threshold falls while the block is scanned; NaN survives */
-		if (scan->lower[lane] >= elac_vector_heap_threshold(scan->heap) &&
-			scan->factors[2][lane] < ELAC_RABITQ_UNKNOWN)
+		if (scan->lower[lane] >= elac_vector_heap_threshold(scan->heap))
 			continue;
 		if (refines)
 			elac_scan_refine(scan, base + lane);
 		else
-			elac_scan_offer(scan, base + lane, scan->estimate[lane], scan->lower[lane], scan->factors[2][lane]);
+			elac_scan_offer(scan, base + lane, scan->estimate[lane], scan->lower[lane],
+							scan->factors[2 * ELAC_VECTOR_LANES + lane]);
 	}
 }
 
