@@ -14,7 +14,7 @@
 #include "errors.h"
 #include "storage/blob_internal.h"
 
-/* Bytes that verification of copies reads and declares at a time. */
+/* Bytes that a copy declares and reads at a time. */
 #define ELAC_BLOB_STRIDE ((uint64) 1024 * ELAC_PAGE_DATA)
 
 /* Raises unless ref is one that elac_blob_finish() can have returned. */
@@ -217,7 +217,11 @@ elac_blob_copy(ElacBlobReader *from, ElacBlobWriter *to)
 {
 	uint64		size = from->ref.nbytes;
 	uint8	   *piece = palloc(ELAC_PAGE_DATA);
+	BufferAccessStrategy strategy = from->strategy;
 
+	/* Read once: do not push what queries need out of shared buffers. */
+	if (from->ref.home == ELAC_HOME_LOCAL)
+		from->strategy = GetAccessStrategy(BAS_BULKREAD);
 	for (uint64 start = 0; start < size; start += ELAC_BLOB_STRIDE)
 	{
 		uint64		end = Min(size, start + ELAC_BLOB_STRIDE);
@@ -232,6 +236,9 @@ elac_blob_copy(ElacBlobReader *from, ElacBlobWriter *to)
 			elac_blob_write(to, piece, n);
 		}
 	}
+	if (from->strategy != strategy)
+		FreeAccessStrategy(from->strategy);
+	from->strategy = strategy;
 	pfree(piece);
 }
 

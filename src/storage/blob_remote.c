@@ -405,6 +405,15 @@ elac_remote_page(ElacBlobReader *reader, uint32 page, uint32 last)
 	if (slot != NULL)
 		return slot;
 
+	/* Declared, but nobody waited: then this is the wait. */
+	if (reader->ndeclared > 0)
+	{
+		elac_remote_wait(&reader, 1);
+		slot = elac_cache_lookup(reader->ref.object, page);
+		if (slot != NULL)
+			return slot;
+	}
+
 	/* Whoever reads on after a wave probably reads on after this one. */
 	if (page == reader->expected && reader->readahead > 0)
 		reader->readahead = Min(reader->readahead * 2, ELAC_REMOTE_AHEAD_MAX);

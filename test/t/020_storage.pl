@@ -157,6 +157,14 @@ is(query(q{SELECT attempt(format('SELECT test_chain_check(''t_idx'', %L, ''{5000
 	'XX002', 'a freed chain is not read');
 query(q{DELETE FROM chains WHERE id = 104});
 
+# ---- a temporary index: local buffers, no WAL ----
+
+is(query(q{CREATE TEMP TABLE tt (a int); CREATE INDEX tt_idx ON tt USING elac_pages (a);
+	CREATE TEMP TABLE r AS SELECT test_blob_write('tt_idx', 5, 300000, 5) AS ref, test_chain_append('tt_idx', '', 6, 50000, 1) AS chain;
+	SELECT test_blob_check('tt_idx', ref, 5), test_blob_verify('tt_idx', ref), test_chain_check('tt_idx', chain, '{50000}', NULL, 1),
+		test_blob_free('tt_idx', ref, NULL), test_blob_check('tt_idx', test_blob_write('tt_idx', 7, 200000, 7), 7) FROM r}),
+	't|t|1|38|t', 'a temporary index');
+
 # ---- crash ----
 
 query(q{CHECKPOINT;

@@ -361,6 +361,17 @@ test_waves(void)
 	elac_blob_wait(readers, 3);
 	CHECK_EQ(waves, 1);
 
+	/* Reading what is declared without waiting is a wave as well. */
+	elac_cache_clear();
+	count_from_zero();
+	elac_blob_prefetch(readers[0], 300 * ELAC_PAGE_DATA, 3 * ELAC_PAGE_DATA);
+	elac_blob_prefetch(readers[0], 350 * ELAC_PAGE_DATA, ELAC_PAGE_DATA);
+	elac_blob_read(readers[0], 301 * ELAC_PAGE_DATA, copy, 64);
+	elac_blob_read(readers[0], 350 * ELAC_PAGE_DATA, copy, 64);
+	CHECK(memcmp(copy, bytes + 350 * ELAC_PAGE_DATA, 64) == 0);
+	CHECK_EQ(waves, 1);
+	CHECK_EQ(bytes_got, 4 * ELAC_FRAME_SIZE);
+
 	/* An undeclared read costs one wave, with readahead; reading on reads further ahead. */
 	count_from_zero();
 	elac_blob_read(readers[0], 200 * ELAC_PAGE_DATA, copy, 64);
