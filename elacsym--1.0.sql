@@ -583,6 +583,10 @@ CREATE OPERATOR CLASS text_bm25_ops DEFAULT FOR TYPE text USING elacsym AS
 	FUNCTION 1 elacsym_text_traits(internal),
 	FUNCTION 2 elacsym_text_options(internal);
 
+-- several fields at once, ARRAY[title, body] <@> query: the custom scan's business
+ALTER OPERATOR FAMILY text_bm25_ops USING elacsym ADD
+	OPERATOR 2 <@> (text[], elacsym_query) FOR ORDER BY pg_catalog.float_ops;
+
 -- attributes: strategies 1 to 5 are btree's, 6 is <>, 7 LIKE, 8 @>, 9 &&
 
 CREATE OPERATOR FAMILY bool_ops USING elacsym;
@@ -787,7 +791,7 @@ CREATE OPERATOR CLASS text_ops FOR TYPE text USING elacsym FAMILY text_ops AS
 	OPERATOR 6 <>,
 	OPERATOR 7 ~~;
 
-CREATE OPERATOR CLASS varchar_ops FOR TYPE text USING elacsym FAMILY text_ops AS
+CREATE OPERATOR CLASS varchar_ops FOR TYPE text USING elacsym AS
 	OPERATOR 1 <,
 	OPERATOR 2 <=,
 	OPERATOR 3 =,

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
@@ -19,6 +20,7 @@
 #include "utils/spccache.h"
 
 #include "am/am.h"
+#include "am/order.h"
 
 /* A quantized code costs about 4 ns, an operator call about 25 times that. */
 #define CODE_COST_FACTOR 0.04
@@ -53,6 +55,29 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, bool ordered, int ncondi
 	*per_row += 4 * cpu_operator_cost + cpu_tuple_cost + 0.1 * spc_random;
 }
 
+/*
+ * Can the index provide the order?  Not two orders at once, and not the order
+ * of a text query that is bound to another index: its statistics and
+ * analysis are that index's.
+ */
+static bool
+cost_order_is_ours(IndexPath *path)
+{
+	OpExpr	   *order;
+	int16		attnos[ELAC_MAX_COLUMNS];
+	int			nattnos;
+
+	if (path->indexorderbys == NIL)
+		return true;
+	if (list_length(path->indexorderbys) > 1)
+		return false;
+	order = (OpExpr *) linitial(path->indexorderbys);
+	if (!IsA(order, OpExpr) || list_length(order->args) != 2)
+		return true;
+	return exprType(lsecond(order->args)) == exprType(linitial(order->args)) ||
+		elac_order_is_bound(lsecond(order->args), path->indexinfo->indexoid, attnos, &nattnos);
+}
+
 void
 elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 				 Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
@@ -68,8 +93,8 @@ elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	*correlation = 0;
 	*pages = index->pages;
 
-	/* a scan of everything in no order is a sequential scan's work; two orders at once are not ours */
-	if ((!ordered && quals == NIL) || list_length(path->indexorderbys) > 1)
+	/* a scan of everything in no order is a sequential scan's work */
+	if ((!ordered && quals == NIL) || !cost_order_is_ours(path))
 	{
 		*startup_cost = *total_cost = 1.0e10;
 		return;

@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -60,32 +61,77 @@ static const CustomScanMethods plan_methods = {
 	.CreateCustomScanState = custom_create_state,
 };
 
-static bool
-is_order_operator(Oid op, Oid family)
+/* Strategy of an ordering operator in a family, 0 when it is none. */
+static int
+order_strategy(Oid op, Oid family)
 {
-	return SearchSysCacheExists3(AMOPOPID, ObjectIdGetDatum(op), CharGetDatum(AMOP_ORDER), ObjectIdGetDatum(family));
+	HeapTuple	tuple = SearchSysCache3(AMOPOPID, ObjectIdGetDatum(op), CharGetDatum(AMOP_ORDER), ObjectIdGetDatum(family));
+	int			strategy = 0;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		strategy = ((Form_pg_amop) GETSTRUCT(tuple))->amopstrategy;
+		ReleaseSysCache(tuple);
+	}
+	return strategy;
+}
+
+/*
+ * ARRAY[column, ...] <@> elacsym_bind(query, index, columns): the elements must
+ * be the columns bound, in their order.  Returns the first, or -1.
+ */
+static int
+path_order_fields(const ElacTarget *target, Oid index, OpExpr *op)
+{
+	ArrayExpr  *array = (ArrayExpr *) linitial(op->args);
+	int16		attnos[ELAC_MAX_COLUMNS];
+	int			nattnos;
+	ListCell   *cell;
+	int			i = 0;
+
+	if (!elac_order_is_bound(lsecond(op->args), index, attnos, &nattnos) ||
+		list_length(array->elements) != nattnos || nattnos == 0)
+		return -1;
+	foreach(cell, array->elements)
+	{
+		int			column = elac_target_column(target, lfirst(cell));
+
+		if (column < 0 || column + 1 != attnos[i++] ||
+			order_strategy(op->opno, target->opfamily[column]) != ELAC_STRATEGY_FIELDS)
+			return -1;
+	}
+	return attnos[0] - 1;
 }
 
 /* Position of the column that expr orders by in this index, or -1. */
 static int
-path_order_column(const ElacTarget *target, Expr *expr)
+path_order_column(const ElacTarget *target, Oid index, Expr *expr)
 {
 	OpExpr	   *op = (OpExpr *) expr;
+	Node	   *argument;
 	int			column;
+	int16		attnos[ELAC_MAX_COLUMNS];
+	int			nattnos;
 
 	if (!IsA(expr, OpExpr) || list_length(op->args) != 2)
 		return -1;
-	column = elac_target_column(target, linitial(op->args));
-	if (column < 0 || !is_order_operator(op->opno, target->opfamily[column]))
+	argument = lsecond(op->args);
+	if (contain_var_clause(argument) || contain_volatile_functions(argument))
 		return -1;
-	if (contain_var_clause(lsecond(op->args)) || contain_volatile_functions(lsecond(op->args)))
+	if (IsA(linitial(op->args), ArrayExpr))
+		return path_order_fields(target, index, op);
+	column = elac_target_column(target, linitial(op->args));
+	if (column < 0 || order_strategy(op->opno, target->opfamily[column]) != ELAC_STRATEGY_DISTANCE)
+		return -1;
+	if (exprType(argument) != exprType(linitial(op->args)) &&
+		!elac_order_is_bound(argument, index, attnos, &nattnos))
 		return -1;
 	return column;
 }
 
 /* The query's order as an expression over this relation that the index provides. */
 static Expr *
-path_order_expression(PlannerInfo *root, RelOptInfo *rel, const ElacTarget *target, int *column)
+path_order_expression(PlannerInfo *root, RelOptInfo *rel, const ElacTarget *target, Oid index, int *column)
 {
 	PathKey    *pathkey;
 	ListCell   *cell;
@@ -101,7 +147,7 @@ path_order_expression(PlannerInfo *root, RelOptInfo *rel, const ElacTarget *targ
 	{
 		EquivalenceMember *member = (EquivalenceMember *) lfirst(cell);
 
-		*column = path_order_column(target, member->em_expr);
+		*column = path_order_column(target, index, member->em_expr);
 		if (*column >= 0)
 			return member->em_expr;
 	}
@@ -180,7 +226,7 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	CustomPath *path;
 
 	elac_target_from_info(&target, index);
-	order = path_order_expression(root, rel, &target, &column);
+	order = path_order_expression(root, rel, &target, index->indexoid, &column);
 	if (order == NULL)
 		return;
 	clauses = path_index_clauses(rel, &target);
@@ -191,6 +237,7 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	path->path.pathtarget = rel->reltarget;
 	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 	path->path.pathkeys = root->query_pathkeys;
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->custom_private = list_make4(makeInteger((int) index->indexoid), makeInteger(column), order, clauses);
 	path->methods = &path_methods;
 	path_set_cost(root, rel, index, path, clauses);

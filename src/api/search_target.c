@@ -206,11 +206,14 @@ target_set_text(ElacSearchTarget *target, const SearchedRelation *searched, Rela
 		if (sql == NULL)
 			return;
 		appendStringInfo(&values, "%s%s::pg_catalog.text", i > 0 ? ", " : "", sql);
-		appendStringInfo(&attnos, ", %d::pg_catalog.int2", columns[i] + 1);
+		appendStringInfo(&attnos, "%s%d", i > 0 ? ", " : "", columns[i] + 1);
 	}
-	target->text_sql = psprintf(ncolumns == 1 ? "%s OPERATOR(%s.<@>) %s.elacsym_bind($1, '%u'::pg_catalog.regclass%s)" :
-								"ARRAY[%s] OPERATOR(%s.<@>) %s.elacsym_bind($1, '%u'::pg_catalog.regclass%s)",
-								values.data, schema, schema, RelationGetRelid(index), attnos.data);
+	if (ncolumns == 1)
+		target->text_sql = psprintf("%s OPERATOR(%s.<@>) %s.elacsym_bind($1, '%u'::pg_catalog.regclass, %s::pg_catalog.int2)",
+									values.data, schema, schema, RelationGetRelid(index), attnos.data);
+	else
+		target->text_sql = psprintf("ARRAY[%s] OPERATOR(%s.<@>) %s.elacsym_bind($1, '%u'::pg_catalog.regclass, ARRAY[%s]::pg_catalog.int2[])",
+									values.data, schema, schema, RelationGetRelid(index), attnos.data);
 }
 
 /* Fills target from one index; false when it lacks what is wanted. */
