@@ -162,14 +162,14 @@ elac_scan_lane_bounds(const ElacLaneTerms *terms, const uint32 *restrict sums, c
 		float		ip = t.scale * (float) (int32) sums[lane] + t.offset;
 		float		own = t.lambda * add[lane];
 		float		cross = rescale[lane] * ip;
-		float		tiny = error[lane] * 0x1p-64f;
+		float		tiny = error[lane] * 0x1p-32f;
 		float		width = t.spread * error[lane] + t.lut_error * fabsf(rescale[lane]) +
 			ELAC_SCAN_ROUNDING * (fabsf(t.add) + fabsf(own) + fabsf(cross));
 
 		/*
-		 * tiny squared is nothing for any error that a code can have, and
-		 * nearly FLT_MAX for ELAC_RABITQ_UNKNOWN, whatever spread is; a
-		 * condition would keep the loop scalar.
+		 * tiny squared is nothing beside a real error, and infinite for
+		 * ELAC_RABITQ_UNKNOWN whatever spread is; a condition would keep the
+		 * loop scalar.
 		 */
 		estimate[lane] = t.add + own + cross;
 		lower[lane] = estimate[lane] - (width + tiny * tiny);
