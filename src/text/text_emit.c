@@ -27,6 +27,8 @@ typedef struct DictionaryWriter
 	uint8	   *raw;			/* the open block, ELAC_TEXT_BLOCK_MAX bytes of room */
 	uint32		raw_len;
 	uint32		block_terms;
+	uint16		restarts[ELAC_TEXT_BLOCK_MAX / ELAC_TEXT_RESTART];	/* an entry has more than one byte */
+	uint32		nrestarts;
 	char		last[ELAC_TERM_MAX];	/* last term added */
 	uint32		last_len;
 	uint64		nterms;
@@ -106,10 +108,14 @@ close_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary)
 {
 	ElacTextBlockRef *ref;
 	const uint8 *bytes = dictionary->raw;
-	Size		len = dictionary->raw_len;
+	Size		len;
 
 	if (dictionary->block_terms == 0)
 		return;
+	Assert(dictionary->raw_len + dictionary->nrestarts * sizeof(uint16) <= ELAC_TEXT_BLOCK_MAX);
+	memcpy(dictionary->raw + dictionary->raw_len, dictionary->restarts, dictionary->nrestarts * sizeof(uint16));
+	dictionary->raw_len += dictionary->nrestarts * sizeof(uint16);
+	len = dictionary->raw_len;
 	ref = &dictionary->refs[dictionary->nblocks - 1];
 	if (dictionary->tier == ELAC_TEXT_RARE)
 	{
@@ -133,6 +139,7 @@ close_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary)
 	ref->nterms = dictionary->block_terms;
 	dictionary->raw_len = 0;
 	dictionary->block_terms = 0;
+	dictionary->nrestarts = 0;
 }
 
 static uint32
@@ -187,6 +194,11 @@ add_term(ElacTextEmitter *emitter, DictionaryWriter *dictionary, const char *byt
 	if (dictionary->block_terms == 0)
 	{
 		open_block(emitter, dictionary, bytes, len, shared);
+		shared = 0;
+	}
+	else if (dictionary->block_terms % ELAC_TEXT_RESTART == 0)
+	{
+		dictionary->restarts[dictionary->nrestarts++] = (uint16) dictionary->raw_len;
 		shared = 0;
 	}
 	dst = dictionary->raw + dictionary->raw_len;

@@ -29,15 +29,21 @@
 /*
  * A dictionary block is closed when it has reached its target size.  The
  * largest entry (a term of 2047 bytes, 127 postings of at most 10 bytes, some
- * numbers) keeps it below ELAC_TEXT_BLOCK_MAX.
+ * numbers) and the offsets keep it below ELAC_TEXT_BLOCK_MAX.
  */
 #define ELAC_TEXT_FREQUENT_TARGET 1024
 #define ELAC_TEXT_RARE_TARGET 8192
 #define ELAC_TEXT_BLOCK_MAX 16384
 
+/* Every so many entries one is written in full, and its offset kept. */
+#define ELAC_TEXT_RESTART 32
+
 /*
+ * A dictionary block: its entries, then, as uint16, the offsets of entries 32,
+ * 64, ...: a lookup bisects these before it walks.
+ *
  * Entry of a dictionary block (numbers are LEB128):
- *	 shared		bytes shared with the block's previous term, 0 for the first
+ *	 shared		bytes shared with the block's previous term, 0 for entries 0, 32, ...
  *	 rest		bytes that follow, > 0; then these bytes
  *	 df			documents
  *	 frequent: offset in the body, length, largest tf, smallest length code

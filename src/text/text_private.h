@@ -50,7 +50,8 @@ typedef enum ElacTextTier
 typedef struct ElacTextBlock
 {
 	uint64		number;			/* which block; UINT64_MAX = none */
-	uint32		raw_len;
+	uint32		entries_len;	/* bytes of entries; the restarts follow */
+	uint32		nrestarts;
 	uint32		nterms;
 	uint8	   *raw;			/* ELAC_TEXT_BLOCK_MAX bytes of room */
 } ElacTextBlock;

@@ -138,7 +138,8 @@ read_block_ref(ElacTextReader *reader, ElacTextTier tier, uint64 number, ElacTex
 		ref->raw_len == 0 || ref->raw_len > ELAC_TEXT_BLOCK_MAX ||
 		ref->stored_len == 0 || ref->stored_len > ref->raw_len ||
 		(tier == ELAC_TEXT_FREQUENT && ref->stored_len != ref->raw_len) ||
-		ref->nterms == 0 || ref->nterms > ref->raw_len)
+		ref->nterms == 0 || ref->nterms > ref->raw_len ||
+		(ref->nterms - 1) / ELAC_TEXT_RESTART * sizeof(uint16) >= ref->raw_len)
 		elac_corrupted(reader->name, "Block " UINT64_FORMAT " of a text dictionary is described wrongly.", number);
 }
 
@@ -200,8 +201,9 @@ load_block(ElacTextReader *reader, ElacTextTier tier, uint64 number, ElacTextBlo
 			elac_corrupted(reader->name, "Block " UINT64_FORMAT " of a text dictionary cannot be decompressed.", number);
 	}
 	block->number = number;
-	block->raw_len = ref.raw_len;
 	block->nterms = ref.nterms;
+	block->nrestarts = (ref.nterms - 1) / ELAC_TEXT_RESTART;
+	block->entries_len = ref.raw_len - block->nrestarts * sizeof(uint16);
 }
 
 /* Reads the payload of an entry at *src. */
@@ -254,6 +256,37 @@ parse_term(const uint8 **src, const uint8 *end, char *term, uint32 *term_len)
 	return true;
 }
 
+/* The entry from which to walk towards a term: the last restart that is not above it. */
+static uint32
+find_restart(ElacTextReader *reader, const ElacTextBlock *block, const char *bytes, uint32 len, const uint8 **start)
+{
+	const uint8 *end = block->raw + block->entries_len;
+	uint32		low = 0;
+	uint32		high = block->nrestarts;
+
+	*start = block->raw;
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+		const uint8 *entry = block->raw + Min(elac_get_u16(end + middle * sizeof(uint16)), block->entries_len);
+		const uint8 *src = entry;
+		char		term[ELAC_TERM_MAX];
+		uint32		term_len = 0;
+
+		if (!parse_term(&src, end, term, &term_len))
+			elac_corrupted(reader->name, "Restart %u of block " UINT64_FORMAT " of a text dictionary is malformed.",
+						   middle, block->number);
+		if (elac_term_compare(term, term_len, bytes, len) <= 0)
+		{
+			low = middle + 1;
+			*start = entry;
+		}
+		else
+			high = middle;
+	}
+	return low * ELAC_TEXT_RESTART;
+}
+
 static bool
 lookup_in_tier(ElacTextReader *reader, ElacTextTier tier, const char *bytes, uint32 len, ElacTextEntry *entry)
 {
@@ -263,13 +296,14 @@ lookup_in_tier(ElacTextReader *reader, ElacTextTier tier, const char *bytes, uin
 	const uint8 *end;
 	char		term[ELAC_TERM_MAX];
 	uint32		term_len = 0;
+	uint32		first;
 
 	if (!find_block(reader, tier, bytes, len, &number))
 		return false;
 	load_block(reader, tier, number, block);
-	src = block->raw;
-	end = src + block->raw_len;
-	for (uint32 i = 0; i < block->nterms; i++)
+	first = find_restart(reader, block, bytes, len, &src);
+	end = block->raw + block->entries_len;
+	for (uint32 i = first; i < Min(block->nterms, first + ELAC_TEXT_RESTART); i++)
 	{
 		int			cmp;
 
@@ -356,12 +390,15 @@ elac_text_cursor_next(ElacTextCursor *cursor)
 		cursor->len = 0;
 		CHECK_FOR_INTERRUPTS();
 	}
-	end = cursor->block.raw + cursor->block.raw_len;
+	end = cursor->block.raw + cursor->block.entries_len;
 	if (!parse_term(&cursor->src, end, cursor->term, &cursor->len) ||
 		!parse_payload(reader, cursor->tier, &cursor->src, end, &cursor->entry))
 		elac_corrupted(reader->name, "An entry of block " UINT64_FORMAT " of a text dictionary is malformed.",
 					   cursor->block.number);
 	cursor->left--;
+	if (cursor->left == 0 && cursor->src != end)
+		elac_corrupted(reader->name, "Block " UINT64_FORMAT " of a text dictionary has bytes left over.",
+					   cursor->block.number);
 	return true;
 }
 

@@ -271,7 +271,7 @@ score_raise_columns(const ElacBoundQuery *bound, int nvalues)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-			 errmsg("a query over %d columns was applied to %d texts", bound->nattnos, nvalues)));
+			 errmsg("number of texts (%d) does not match number of columns of the query (%d)", nvalues, bound->nattnos)));
 }
 
 /* text <@> elacsym_query */
