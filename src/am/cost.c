@@ -47,8 +47,8 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, bool ordered, int ncondi
 	if (!ordered)
 		return;
 
-	/* about 4 sqrt(lists) lists of 160 rows, more when few rows pass */
-	probed = Min(tuples, 4 * sqrt(tuples * 160) / Max(selectivity, 1e-4));
+	/* about 8 sqrt(lists) lists of 160 rows, more when few rows pass */
+	probed = Min(tuples, 8 * sqrt(tuples * 160) / Max(selectivity, 1e-4));
 	*startup_cost += probed * cpu_operator_cost * CODE_COST_FACTOR;
 	*startup_cost += Min(RANKED_ROWS, tuples) * (cpu_tuple_cost + 0.1 * spc_random);
 	/* going on ranks and searches again: a few codes and one heap row a row */

@@ -23,9 +23,15 @@ attr_merge_source(ElacAttrWriter *writer, ElacAttrReader *source, const ElacDoc 
 {
 	uint32	   *id_of_code = NULL;
 
-	/* a dictionary's values are entered once each */
+	/*
+	 * A dictionary's values are entered once each.  Its codes and values are
+	 * read by turns, so what is remote comes in one wave; a plain section is
+	 * read front to back, which storage sees by itself.
+	 */
 	if (source->header.encoding == ELAC_ATTR_DICTIONARY)
 	{
+		elac_attr_prefetch(source);
+		elac_blob_wait(&source->section.body, 1);
 		id_of_code = palloc((source->header.nvalues + 1) * sizeof(uint32));
 		memset(id_of_code, 0xFF, (source->header.nvalues + 1) * sizeof(uint32));
 	}

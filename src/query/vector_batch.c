@@ -28,7 +28,7 @@
  * Lists probed by default: this times the square root of their number, as the
  * lists needed for a given recall grow with it (vector/README.md).
  */
-#define PROBE_FACTOR 4.0
+#define PROBE_FACTOR 8.0
 
 static ElacVectorQuery *
 batch_query(ElacScan *scan, uint64 codebook_id)

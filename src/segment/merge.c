@@ -23,6 +23,7 @@
 #include "segment/segment_internal.h"
 
 #define MERGE_TIDS 1024			/* docmap entries looked at a time */
+#define MERGE_WAVE_BYTES (8 * 1024 * 1024)	/* of a remote vector section, fetched in one wave */
 
 typedef struct MergeSource
 {
@@ -32,6 +33,8 @@ typedef struct MergeSource
 	uint32		base;			/* number of its first document in ElacMerge.origin */
 	bool		same;			/* its codebook and bits are those of the result */
 	bool		fetched;		/* its vectors were fetched, all */
+	uint32		list;			/* first list whose codes were not asked for yet */
+	ElacDoc		near;			/* documents before this one were */
 	uint32	   *keys;			/* leaf, nleaves for NAN, nleaves + 1 for NULL; ELAC_INVALID_DOC = dropped */
 	ElacDoc    *map;			/* new number; ELAC_INVALID_DOC = dropped */
 } MergeSource;
@@ -353,7 +356,7 @@ merge_origins(const ElacMerge *merge)
 	return origins;
 }
 
-static const MergeSource *
+static MergeSource *
 merge_source_of(const ElacMerge *merge, uint32 origin)
 {
 	int			low = 0;
@@ -389,15 +392,44 @@ merge_lose(ElacMerge *merge, ElacDoc new_doc)
 	merge->lost[merge->nlost++] = new_doc;
 }
 
+/*
+ * Asks for the codes of the lists from document doc on, some MB at a time:
+ * copying goes through a source's lists in order.
+ */
+static void
+merge_ask_codes(MergeSource *source, ElacDoc doc)
+{
+	ElacVectorReader *reader = elac_segment_vector(source->segment);
+	ElacBlobReader *body = elac_segment_body(source->segment);
+	const ElacDirectoryEntry *entry = &source->segment->entries[1 + source->segment->type->schema->vector_column];
+	uint32		nlists = elac_vector_nlists(reader);
+	uint64		wanted = (uint64) source->ndocs * MERGE_WAVE_BYTES / Max(entry->body_len, 1);
+
+	/* under another cut hardly a code can be copied */
+	if (source->fetched || doc < source->near || elac_segment_ref(source->segment)->body.home != ELAC_HOME_REMOTE)
+		return;
+	while (source->list < nlists && source->near <= doc + wanted)
+	{
+		ElacDoc		first;
+
+		elac_vector_prefetch(reader, &source->list, 1);
+		elac_vector_list_range(reader, source->list++, &first, &source->near);
+	}
+	elac_blob_wait(&body, 1);
+}
+
 /* Adds a finite document; returns false when its row has vanished. */
 static bool
-merge_write_vector(ElacMerge *merge, ElacVectorWriter *writer, uint32 leaf, const MergeSource *source, ElacDoc doc)
+merge_write_vector(ElacMerge *merge, ElacVectorWriter *writer, uint32 leaf, MergeSource *source, ElacDoc doc)
 {
 	ItemPointerData tid;
 
-	if (source->same &&
-		elac_vector_writer_copy(writer, leaf, elac_segment_vector(source->segment), doc))
-		return true;
+	if (source->same)
+	{
+		merge_ask_codes(source, doc);
+		if (elac_vector_writer_copy(writer, leaf, elac_segment_vector(source->segment), doc))
+			return true;
+	}
 	elac_segment_tid(source->segment, doc, &tid);
 	if (merge_fetch(merge, &tid) == ELAC_VECTOR_FINITE)
 	{
@@ -419,7 +451,7 @@ merge_write_vectors(ElacMerge *merge, ElacSectionWriter *out)
 
 	for (uint32 new_doc = 0; new_doc < merge->ndocs; new_doc++)
 	{
-		const MergeSource *source = merge_source_of(merge, origins[new_doc]);
+		MergeSource *source = merge_source_of(merge, origins[new_doc]);
 		ElacDoc		doc = origins[new_doc] - source->base;
 
 		CHECK_FOR_INTERRUPTS();
