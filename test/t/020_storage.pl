@@ -46,6 +46,7 @@ my %functions = (
 	test_chain_blocks => '(regclass, chain bytea) RETURNS bigint[]',
 	test_chain_free => '(regclass, chain bytea, max int) RETURNS int',
 	test_flip => '(regclass, block bigint, byte int, mask int) RETURNS void',
+	test_get_page => '(regclass, block bigint, len int) RETURNS bytea',
 	test_put_page => '(regclass, block bigint, byte int, bytes bytea) RETURNS void',
 	test_churn => '(regclass, id bigint, rounds int) RETURNS bool');
 $node->safe_psql('postgres',
@@ -319,6 +320,42 @@ crafted('a chain that points back', $links[1], 0, u32($links[2]), u32($links[0])
 crafted('a chain that points nowhere', $links[1], 0, 'ffffffff', u32($links[0]), $read_chain);
 crafted('a chain that points beyond the file', $links[1], 0, 'f0ffff00', u32($links[0]), $read_chain);
 is(query("SELECT attempt(\$s\$$read_blob\$s\$), attempt(\$s\$$read_chain\$s\$)"), 'true|3', 'mended, they are read again');
+
+# Random numbers anywhere in pages whose checksum is good: an answer or an error, and an end.
+query(q{CREATE FUNCTION scribble(block bigint, used int, rounds int, read text, OUT other text, OUT errors int)
+LANGUAGE plpgsql AS $$
+DECLARE clean bytea := test_get_page('t_idx', block, used);
+		state text;
+		word bigint;
+BEGIN
+	other := ''; errors := 0;
+	FOR round IN 1 .. rounds LOOP
+		FOR change IN 1 .. 1 + (random() * 2)::int LOOP
+			word := CASE (random() * 3)::int
+				WHEN 0 THEN floor(random() * 10) WHEN 1 THEN floor(random() * 20000)
+				WHEN 2 THEN 4294967295 - floor(random() * 10) ELSE floor(random() * 4294967296) END;
+			PERFORM test_put_page('t_idx', block, 4 * floor(random() * least(used, 32) / 4)::int,
+				decode(lpad(to_hex(word % 256), 2, '0') || lpad(to_hex(word / 256 % 256), 2, '0') ||
+					lpad(to_hex(word / 65536 % 256), 2, '0') || lpad(to_hex(word / 16777216), 2, '0'), 'hex'));
+		END LOOP;
+		state := attempt(read);
+		IF state = 'XX002' THEN
+			errors := errors + 1;
+		ELSIF state IS NULL OR state NOT IN ('true', 'false', '0', '1', '2', '3') THEN
+			other := other || ' ' || coalesce(state, 'null');
+		END IF;
+		PERFORM test_put_page('t_idx', block, 0, clean);
+	END LOOP;
+END $$});
+for my $case ([ 'map', $blocks[3], 16, $read_blob, 500 ], [ 'chain', $links[1], 8128, $read_chain, 50 ],
+	[ 'last chain', $links[0], 100, $read_chain, 0 ])
+{
+	my ($name, $block, $used, $read, $least) = @$case;
+	my ($other, $errors) = split /\|/, query("SELECT other, errors FROM scribble($block, $used, 1000, \$s\$$read\$s\$)");
+	is($other, '', "random numbers in a $name page");
+	cmp_ok($errors, '>=', $least, 'and what can be noticed is');
+}
+is(query("SELECT attempt(\$s\$$read_blob\$s\$), attempt(\$s\$$read_chain\$s\$)"), 'true|3', 'restored, they are read again');
 
 crafted('a metapage without columns', 0, 40, '0000', '0300', q{SELECT test_metapage('t_idx')});
 query(put(0, 4, u32(2)));

@@ -49,6 +49,7 @@ TEST_FUNCTION(test_chain_check);
 TEST_FUNCTION(test_chain_blocks);
 TEST_FUNCTION(test_chain_free);
 TEST_FUNCTION(test_flip);
+TEST_FUNCTION(test_get_page);
 TEST_FUNCTION(test_put_page);
 TEST_FUNCTION(test_churn);
 
@@ -423,7 +424,7 @@ test_chain_check(PG_FUNCTION_ARGS)
 		right++;
 		pfree(data);
 	}
-	if (PG_ARGISNULL(3) && elac_chain_read(reader, &byte, 1))
+	if (right == n && PG_ARGISNULL(3) && elac_chain_read(reader, &byte, 1))
 		elog(ERROR, "the chain does not end where it should");
 	elac_chain_close(reader);
 	relation_close(index, NoLock);
@@ -475,6 +476,21 @@ test_flip(PG_FUNCTION_ARGS)
 	CacheInvalidateRelcache(index);
 	relation_close(index, NoLock);
 	PG_RETURN_VOID();
+}
+
+/* The first bytes of a page's payload. */
+Datum
+test_get_page(PG_FUNCTION_ARGS)
+{
+	Relation	index = test_open(fcinfo);
+	Buffer		buffer = ReadBuffer(index, (BlockNumber) PG_GETARG_INT64(1));
+	bytea	   *bytes;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	bytes = test_bytea(ElacPageGetData(BufferGetPage(buffer)), Min((Size) PG_GETARG_INT32(2), ELAC_PAGE_DATA));
+	UnlockReleaseBuffer(buffer);
+	relation_close(index, NoLock);
+	PG_RETURN_BYTEA_P(bytes);
 }
 
 /* Overwrites payload bytes of a page, with a good checksum: (index, block, offset, bytea). */
