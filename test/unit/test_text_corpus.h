@@ -228,4 +228,53 @@ corpus_count(const Corpus *corpus, ElacBm25Field *field)
 	}
 }
 
+/*
+ * Asks a section everything a reader can be asked; the only error allowed is
+ * that the index is corrupted.  Returns whether opening or verification said so.
+ */
+static inline bool
+corpus_exercise(Built *built, uint32 ndocs, const ElacTermVector *text)
+{
+	ElacColumn	column = {.kind = ELAC_COLUMN_TEXT,.k1 = 1.2f,.b = 0.75f,.weight = 1.0f};
+	ElacTextReader *reader = NULL;
+	ElacBm25Field field;
+	ElacBm25Query query = {1, &field};
+	ElacTextHeap *heap = elac_text_heap_create(5);
+	ElacBitmap	bitmap;
+	ElacDoc    *map = palloc(Max(ndocs, 1) * sizeof(ElacDoc));
+	const ElacDoc *maps[1] = {map};
+	ElacSectionWriter out;
+	uint32		nhits;
+	bool		found;
+
+	pgshim_error.sqlstate = ERRCODE_INDEX_CORRUPTED;
+	if (PGSHIM_RAISES(reader = elac_text_open(&built->section, ndocs)))
+	{
+		CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
+		return true;
+	}
+	bitmap.nbits = ndocs;
+	bitmap.words = palloc0(Max(elac_bitmap_words(ndocs), 1) * sizeof(uint64));
+	for (uint32 i = 0; i < ndocs; i++)
+		map[i] = i % 3 == 0 ? ELAC_INVALID_DOC : i;
+	elac_bm25_field_init(&field, 0, &column, text);
+	PGSHIM_RAISES(elac_text_prefetch(reader, &field));
+	field.stats = elac_text_stats(reader);
+	PGSHIM_RAISES(
+				  for (uint32 i = 0; i < field.nterms; i++)
+				  field.terms[i].df = elac_text_df(reader, field.terms[i].bytes, field.terms[i].len));
+	elac_bm25_prepare(&query);
+	PGSHIM_RAISES(elac_text_null_docs(reader, &bitmap));
+	PGSHIM_RAISES(elac_text_search(&reader, &query, NULL, 0, heap));
+	elac_text_heap_finish(heap, &nhits);
+	CHECK(nhits <= 5);
+	PGSHIM_RAISES(elac_text_matches(&reader, &query, &bitmap));
+	built_begin(&out);
+	PGSHIM_RAISES(elac_text_merge(&reader, maps, 1, ndocs, &out));
+	CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
+	found = PGSHIM_RAISES(elac_text_verify(reader));
+	CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
+	return found;
+}
+
 #endif							/* ELAC_TEST_TEXT_CORPUS_H */

@@ -7,53 +7,6 @@
 
 #include "test_text_corpus.h"
 
-static ElacColumn column = {.kind = ELAC_COLUMN_TEXT,.k1 = 1.2f,.b = 0.75f,.weight = 1.0f};
-
-/* Everything a reader can be asked; returns whether verification complained. */
-static bool
-exercise(Built *built, uint32 ndocs, const ElacTermVector *text)
-{
-	ElacTextReader *reader = NULL;
-	ElacBm25Field field;
-	ElacBm25Query query = {1, &field};
-	ElacTextHeap *heap = elac_text_heap_create(5);
-	ElacBitmap	bitmap;
-	ElacDoc    *map = palloc(Max(ndocs, 1) * sizeof(ElacDoc));
-	const ElacDoc *maps[1] = {map};
-	ElacSectionWriter out;
-	uint32		nhits;
-	bool		found;
-
-	pgshim_error.sqlstate = ERRCODE_INDEX_CORRUPTED;
-	if (PGSHIM_RAISES(reader = elac_text_open(&built->section, ndocs)))
-	{
-		CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
-		return true;
-	}
-	bitmap.nbits = ndocs;
-	bitmap.words = palloc0(Max(elac_bitmap_words(ndocs), 1) * sizeof(uint64));
-	for (uint32 i = 0; i < ndocs; i++)
-		map[i] = i % 3 == 0 ? ELAC_INVALID_DOC : i;
-	elac_bm25_field_init(&field, 0, &column, text);
-	PGSHIM_RAISES(elac_text_prefetch(reader, &field));
-	field.stats = elac_text_stats(reader);
-	PGSHIM_RAISES(
-				  for (uint32 i = 0; i < field.nterms; i++)
-				  field.terms[i].df = elac_text_df(reader, field.terms[i].bytes, field.terms[i].len));
-	elac_bm25_prepare(&query);
-	PGSHIM_RAISES(elac_text_null_docs(reader, &bitmap));
-	PGSHIM_RAISES(elac_text_search(&reader, &query, NULL, 0, heap));
-	elac_text_heap_finish(heap, &nhits);
-	CHECK(nhits <= 5);
-	PGSHIM_RAISES(elac_text_matches(&reader, &query, &bitmap));
-	built_begin(&out);
-	PGSHIM_RAISES(elac_text_merge(&reader, maps, 1, ndocs, &out));
-	CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
-	found = PGSHIM_RAISES(elac_text_verify(reader));
-	CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
-	return found;
-}
-
 static void
 damage_all(uint64 seed, uint32 ndocs, uint32 vocabulary, uint32 max_terms, uint32 every)
 {
@@ -69,7 +22,7 @@ damage_all(uint64 seed, uint32 ndocs, uint32 vocabulary, uint32 max_terms, uint3
 	corpus = corpus_random(&rng, ndocs, vocabulary, max_terms);
 	built = corpus_build(&corpus, NULL);
 	text = corpus_query(&rng, vocabulary, 12);
-	CHECK(!exercise(&built, ndocs, &text));
+	CHECK(!corpus_exercise(&built, ndocs, &text));
 	total = built.head_len + built.body_len - HEAD_JUNK - BODY_JUNK;
 	for (uint64 at = 0; at < total; at++)
 	{
@@ -88,7 +41,7 @@ damage_all(uint64 seed, uint32 ndocs, uint32 vocabulary, uint32 max_terms, uint3
 				if (*byte != good)
 				{
 					tried++;
-					missed += !exercise(&built, ndocs, &text);
+					missed += !corpus_exercise(&built, ndocs, &text);
 				}
 				*byte = good;
 			}
@@ -119,17 +72,17 @@ cut_all(void)
 		Built		less = built;
 
 		less.section.head_len -= cut;
-		CHECK(exercise(&less, 40, &text));
+		CHECK(corpus_exercise(&less, 40, &text));
 	}
 	for (uint64 cut = 1; cut <= built.body_len - BODY_JUNK; cut++)
 	{
 		Built		less = built;
 
 		less.section.body_len -= cut;
-		CHECK(exercise(&less, 40, &text));
+		CHECK(corpus_exercise(&less, 40, &text));
 	}
-	CHECK(exercise(&built, 39, &text));
-	CHECK(exercise(&built, 41, &text));
+	CHECK(corpus_exercise(&built, 39, &text));
+	CHECK(corpus_exercise(&built, 41, &text));
 }
 
 int
