@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -122,7 +121,7 @@ elac_remote_get(ElacBlobReader *reader, ElacObjectRange *ranges, int nranges)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		if (geterrcode() != ERRCODE_UNDEFINED_FILE || !RecoveryInProgress())
+		if (geterrcode() != ERRCODE_UNDEFINED_FILE || !elac_page_may_vanish())
 			PG_RE_THROW();
 		FlushErrorState();
 		elac_retry(reader->name, "An object of its segments no longer exists.");

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "storage/bufmgr.h"
 
@@ -128,14 +129,16 @@ elac_page_check(Relation index, BlockNumber block, Page page, ElacPageKind kind,
 		elac_corrupted(RelationGetRelationName(index), "Block %u: %s.", block, why);
 }
 
-/*
- * On a standby a page may have been recycled under a reader, which therefore
- * shall try again; on a primary nothing recycles what a snapshot can reach.
- */
+bool
+elac_page_may_vanish(void)
+{
+	return RecoveryInProgress() || TransactionStartedDuringRecovery();
+}
+
 void
 elac_page_raise(Relation index, BlockNumber block, const char *why)
 {
-	if (RecoveryInProgress())
+	if (elac_page_may_vanish())
 		elac_retry(RelationGetRelationName(index), "Block %u: %s.", block, why);
 	elac_corrupted(RelationGetRelationName(index), "Block %u: %s.", block, why);
 }

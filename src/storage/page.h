@@ -87,7 +87,14 @@ extern bool elac_page_is_ours(Page page, bool check_crc, const char **why);
 extern void elac_page_check_owned(Relation index, BlockNumber block, Page page, ElacPageKind kind,
 								  uint64 owner, uint32 number, bool check_crc);
 
-/* Raises for a block that is not what was expected: retry in recovery, corruption otherwise. */
+/*
+ * True in recovery, and for a transaction that began there and has lived
+ * through a promotion: what its snapshot needs may have been recycled, while
+ * on a primary nothing recycles what a snapshot can reach.
+ */
+extern bool elac_page_may_vanish(void);
+
+/* Raises for a block that is not what was expected: retry if it may vanish, corruption otherwise. */
 pg_noreturn extern void elac_page_raise(Relation index, BlockNumber block, const char *why);
 
 /*

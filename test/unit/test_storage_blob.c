@@ -8,6 +8,7 @@
  */
 #include "pgshim.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "utils/resowner.h"
 
@@ -25,6 +26,12 @@ bool
 RecoveryInProgress(void)
 {
 	return in_recovery;
+}
+
+bool
+TransactionStartedDuringRecovery(void)
+{
+	return false;
 }
 
 void
