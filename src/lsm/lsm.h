@@ -88,6 +88,8 @@ typedef struct ElacJob
 	ElacVectorFetch fetch;
 	void	   *fetch_arg;
 	bool		local_only;		/* do not use the store: compaction leaves REMOTE segments alone */
+	bool		no_sweep;		/* elac_lsm_retire() does not read the whole index after a crash: for
+								 * jobs within a user's INSERT */
 } ElacJob;
 
 /* All take and release the maintenance lock themselves. */
@@ -102,7 +104,11 @@ extern int	elac_lsm_compact(ElacJob *job, bool full);
 extern int	elac_lsm_offload(ElacJob *job, Oid server);
 extern int	elac_lsm_onload(ElacJob *job);
 
-/* Frees retired pages that no snapshot can read; returns pages freed. */
+/*
+ * Frees retired pages that no snapshot can read; sweeps when a crash, an error
+ * in a job or a full list of retired pages has left something to find.
+ * Returns pages freed.
+ */
 extern uint64 elac_lsm_retire(ElacJob *job);
 
 /* Frees pages that nothing refers to (left by a crash); returns pages freed. */

@@ -91,7 +91,6 @@ elac_lsm_offload(ElacJob *job, Oid server)
 	Relation	index = job->index;
 	ElacStore  *store;
 	ElacSnapshot *snapshot;
-	ElacBuilding building;
 	int			moved = 0;
 
 	if (index->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
@@ -104,7 +103,6 @@ elac_lsm_offload(ElacJob *job, Oid server)
 	store = elac_store_open(server, index->rd_rel->relowner, true);
 	snapshot = elac_snapshot_take(index);
 	offload_check_store(snapshot, store);
-	elac_building_begin(index, &building);
 	for (int i = 0; i < snapshot->nsegments; i++)
 	{
 		const ElacSegmentRef *segment = &snapshot->manifest->segments[i];
@@ -115,7 +113,6 @@ elac_lsm_offload(ElacJob *job, Oid server)
 		offload_move(snapshot, segment, NULL, store);
 		moved++;
 	}
-	elac_building_end(index, &building);
 	elac_snapshot_release(snapshot);
 	elac_maintenance_unlock(index);
 	return moved;

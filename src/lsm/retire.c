@@ -27,10 +27,19 @@
 #include "lsm/retire.h"
 #include "storage/freepages.h"
 
+/*
+ * Whether no snapshot is old enough to need what was retired at xid.  The
+ * horizon of temporary tables leaves out this session's own snapshots, which
+ * may have an open cursor: for them the widest one decides.
+ */
 static bool
 retire_removable(ElacJob *job, uint64 xid)
 {
-	return GlobalVisCheckRemovableFullXid(job->heap, FullTransactionIdFromU64(xid));
+	Relation	heap = job->heap;
+
+	if (RelationUsesLocalBuffers(heap))
+		heap = NULL;
+	return GlobalVisCheckRemovableFullXid(heap, FullTransactionIdFromU64(xid));
 }
 
 /* ---- the list ---- */
@@ -316,7 +325,7 @@ elac_lsm_retire(ElacJob *job)
 
 	elac_maintenance_lock(job->index, true);
 	freed = elac_retire_list(job);
-	if (elac_retire_sweep_due(job) != 0)
+	if (!job->no_sweep && elac_retire_sweep_due(job) != 0)
 		freed += retire_sweep(job);
 	elac_maintenance_unlock(job->index);
 	return freed;
