@@ -18,7 +18,9 @@ struct ElacAttrReader
 	ElacAttrType type;
 	ElacAttrHeader header;
 	ElacAttrBlock *directory;	/* header.nblocks */
-	char	  **blocks;			/* decompressed value blocks, NULL until needed */
+	char	  **blocks;			/* decompressed value blocks that datums may point into */
+	char	   *passing;		/* one more, of the last elac_attr_peek(), or NULL */
+	uint32		passing_block;	/* its number */
 	ElacBitmap	nulls;			/* words NULL until needed */
 	ElacAttrZone *zones;		/* NULL until needed */
 	char	   *values;			/* by-value dictionary, NULL until needed */
@@ -58,14 +60,18 @@ extern const ElacAttrZone *elac_attr_zones(ElacAttrReader *reader); /* NULL when
 /* Value number index: of the dictionary, or of a document that is not NULL. */
 extern Datum elac_attr_value(ElacAttrReader *reader, uint32 index);
 
+/*
+ * The same for whoever passes through a whole column: memory of one block.
+ * The datum lives until the next call, as long as the reader when the section
+ * has a dictionary.
+ */
+extern Datum elac_attr_peek(ElacAttrReader *reader, uint32 index);
+
 /* Codes of a group, each below nvalues (all 0 where there is no value). */
 extern const uint32 *elac_attr_codes(ElacAttrReader *reader, uint32 group);
 
 /* Number of a document's value: its code, or itself when plain. */
 extern uint32 elac_attr_index(ElacAttrReader *reader, ElacDoc doc);
-
-/* Frees decompressed blocks other than the last one used: datums die. */
-extern void elac_attr_forget(ElacAttrReader *reader);
 
 /* ---- predicates ---- */
 

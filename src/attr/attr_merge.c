@@ -38,11 +38,7 @@ attr_merge_source(ElacAttrWriter *writer, ElacAttrReader *source, const ElacDoc 
 	for (uint32 doc = 0; doc < source->header.ndocs; doc++)
 	{
 		if (doc % ELAC_ATTR_GROUP == 0)
-		{
 			CHECK_FOR_INTERRUPTS();
-			if (id_of_code == NULL)
-				elac_attr_forget(source);
-		}
 		if (map[doc] == ELAC_INVALID_DOC)
 			continue;
 		if (seq >= ndocs)
@@ -50,7 +46,7 @@ attr_merge_source(ElacAttrWriter *writer, ElacAttrReader *source, const ElacDoc 
 		if (elac_bitmap_get(elac_attr_nulls(source), doc))
 			elac_attr_writer_add(writer, (Datum) 0, true);
 		else if (id_of_code == NULL)
-			elac_attr_writer_add(writer, elac_attr_value(source, doc), false);
+			elac_attr_writer_add(writer, elac_attr_peek(source, doc), false);
 		else
 		{
 			uint32		code = elac_attr_index(source, doc);
@@ -63,7 +59,6 @@ attr_merge_source(ElacAttrWriter *writer, ElacAttrReader *source, const ElacDoc 
 	}
 	if (id_of_code != NULL)
 		pfree(id_of_code);
-	elac_attr_forget(source);
 	return seq;
 }
 

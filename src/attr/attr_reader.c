@@ -3,7 +3,8 @@
  *	  Opens an attribute section, checks what it reads, hands out values.
  *
  * Values passed by reference point into decompressed blocks, which stay in
- * the reader's context for as long as the reader does.  A block's checksum is
+ * the reader's context for as long as the reader does, or until the next when
+ * a whole column is passed through.  A block's checksum is
  * compared before its bytes become datums, because an operator believes what
  * stands in a datum.  No page stays pinned.
  */
@@ -282,26 +283,26 @@ attr_load_block(const ElacAttrReader *reader, uint32 number)
 	return raw;
 }
 
+/* keep: for as long as the reader lives, else until another is asked for. */
 static const char *
-attr_block(ElacAttrReader *reader, uint32 number)
+attr_block(ElacAttrReader *reader, uint32 number, bool keep)
 {
-	if (reader->blocks[number] == NULL)
-		reader->blocks[number] = attr_load_block(reader, number);
 	reader->last_block = number;
-	return reader->blocks[number];
-}
-
-void
-elac_attr_forget(ElacAttrReader *reader)
-{
-	for (uint32 i = 0; i < reader->header.nblocks; i++)
+	if (reader->blocks[number] != NULL)
+		return reader->blocks[number];
+	if (reader->passing == NULL || reader->passing_block != number)
 	{
-		if (i != reader->last_block && reader->blocks[i] != NULL)
-		{
-			pfree(reader->blocks[i]);
-			reader->blocks[i] = NULL;
-		}
+		if (reader->passing != NULL)
+			pfree(reader->passing);
+		reader->passing = NULL;
+		reader->passing = attr_load_block(reader, number);
+		reader->passing_block = number;
 	}
+	if (!keep)
+		return reader->passing;
+	reader->blocks[number] = reader->passing;
+	reader->passing = NULL;
+	return reader->blocks[number];
 }
 
 /* The block that holds value number index: the last one used, or by bisection. */
@@ -358,8 +359,8 @@ attr_fixed_values(ElacAttrReader *reader, uint32 index, uint32 *first)
 	return reader->fixed;
 }
 
-Datum
-elac_attr_value(ElacAttrReader *reader, uint32 index)
+static Datum
+attr_value(ElacAttrReader *reader, uint32 index, bool keep)
 {
 	const ElacAttrType *type = &reader->type;
 	const char *raw;
@@ -376,7 +377,7 @@ elac_attr_value(ElacAttrReader *reader, uint32 index)
 		return fetch_att(raw, true, type->typlen);
 	}
 	number = attr_find_block(reader, index);
-	raw = attr_block(reader, number);
+	raw = attr_block(reader, number, keep);
 	index -= reader->directory[number].first;
 	if (type->typlen > 0)
 		return PointerGetDatum(raw + (Size) index * elac_attr_stride(type));
@@ -384,6 +385,18 @@ elac_attr_value(ElacAttrReader *reader, uint32 index)
 	if (offsets[index] == offsets[index + 1])
 		attr_corrupted(reader, "A value of an attribute section is missing.");
 	return PointerGetDatum(raw + offsets[index]);
+}
+
+Datum
+elac_attr_value(ElacAttrReader *reader, uint32 index)
+{
+	return attr_value(reader, index, true);
+}
+
+Datum
+elac_attr_peek(ElacAttrReader *reader, uint32 index)
+{
+	return attr_value(reader, index, reader->header.encoding == ELAC_ATTR_DICTIONARY);
 }
 
 const uint32 *

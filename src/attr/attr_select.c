@@ -168,7 +168,7 @@ attr_zone_verdict(AttrSelect *select, uint32 group)
 static ElacTruth
 attr_select_test(AttrSelect *select, uint32 index)
 {
-	Datum		value = elac_attr_value(select->reader, index);
+	Datum		value = elac_attr_peek(select->reader, index);
 	MemoryContext old = MemoryContextSwitchTo(select->context);
 	ElacTruth	truth = elac_predicate_test(select->predicate, value, false);
 

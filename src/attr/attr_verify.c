@@ -98,7 +98,7 @@ attr_verify_group(ElacAttrReader *reader, uint32 group, ElacBitmap *used)
 			continue;
 		}
 		index = elac_attr_index(reader, first + i);
-		value = elac_attr_value(reader, index);
+		value = elac_attr_peek(reader, index);
 		if (used != NULL)
 			elac_bitmap_set(used, index);
 		if (zones == NULL)
@@ -136,8 +136,6 @@ elac_attr_verify(ElacAttrReader *reader)
 	for (uint32 group = 0; group < ngroups; group++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!dictionary)
-			elac_attr_forget(reader);
 		attr_verify_group(reader, group, dictionary ? &used : NULL);
 	}
 	if (dictionary)
