@@ -13,8 +13,9 @@ INSERT INTO o SELECT i,
 	i % 100
 	FROM generate_series(1, 4000) i;
 
--- compares the sequence of distances, and the set of rows, with a sort's; NaN and NULL included
-CREATE FUNCTION check_order(expr text, cond text DEFAULT 'true') RETURNS text LANGUAGE plpgsql AS $$
+-- Compares the set of rows and the sequence of distances with a sort's, NaN and NULL included.  Scores are exact to
+-- the last place; quantized vectors rank exactly at the top, and further down within what a batch misplaces.
+CREATE FUNCTION check_order(expr text, cond text DEFAULT 'true', top int DEFAULT 10) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	sorted record;
 	scanned record;
@@ -39,14 +40,15 @@ BEGIN
 		RETURN format('rows differ: %s sorted, %s scanned', sorted.c, scanned.c);
 	END IF;
 	FOR i IN 1 .. sorted.c LOOP
-		IF NOT (sorted.ds[i] IS NOT DISTINCT FROM scanned.ds[i] OR abs(sorted.ds[i] - scanned.ds[i]) < 1e-5) THEN
+		IF (sorted.ds[i] IS NULL) <> (scanned.ds[i] IS NULL) OR (sorted.ds[i] = 'NaN') <> (scanned.ds[i] = 'NaN') OR
+			(expr LIKE '%<@>%' OR i <= top) AND NOT (sorted.ds[i] IS NOT DISTINCT FROM scanned.ds[i] OR abs(sorted.ds[i] - scanned.ds[i]) < 1e-5) THEN
 			RETURN format('place %s: %s sorted, %s scanned', i, sorted.ds[i], scanned.ds[i]);
 		END IF;
 	END LOOP;
 	RETURN format('%s rows', sorted.c);
 END $$;
 
-CREATE INDEX o_l2_idx ON o USING elacsym (v, n);
+CREATE INDEX o_l2_idx ON o USING elacsym (v, n) WITH (bits = 7);
 SELECT check_order('v <-> ''[1,2,3,4,5]''');
 SELECT check_order('v <-> ''[0,0,0,0,0]''', 'n < 10 OR n IS NULL');
 SELECT check_order('v <-> (SELECT NULL::vector)');
@@ -55,30 +57,30 @@ SELECT check_order('v <-> ''[1,-2,3,-4,5]''');
 DELETE FROM o WHERE id % 17 = 0;
 SELECT check_order('v <-> ''[1,-2,3,-4,5]''');
 DROP INDEX o_l2_idx;
-CREATE INDEX o_ip_idx ON o USING elacsym (n, v vector_ip_ops);
+CREATE INDEX o_ip_idx ON o USING elacsym (n, v vector_ip_ops) WITH (bits = 6);
 SELECT check_order('v <#> ''[1,2,3,4,5]''');
 SELECT check_order('v <#> ''[0,0,0,0,0]''');
 SELECT check_order('v <#> ''[-1,2,3,-4,5]''', 'n = 5');
 DROP INDEX o_ip_idx;
--- one bit a dimension misplaces rows further down the list, but loses none
+-- one bit a dimension misplaces more, and loses none
 CREATE INDEX o_bit_idx ON o USING elacsym (v vector_ip_ops) WITH (bits = 1);
-SELECT check_order('v <#> ''[1,2,3,4,5]''') ~ 'rows$|^place' AS all_rows;
+SELECT check_order('v <#> ''[1,2,3,4,5]''', top => 0);
 DROP INDEX o_bit_idx;
 CREATE INDEX o_cos_idx ON o USING elacsym (v vector_cosine_ops, n) WITH (bits = 8);
 SELECT check_order('v <=> ''[1,2,3,4,5]''');
 SELECT check_order('v <=> ''[0,0,0,0,0]''');
 SELECT check_order('v <=> ''[1,2,3,4,5]''', 'v IS NULL OR n <> 3');
 DROP INDEX o_cos_idx;
-CREATE INDEX o_half_idx ON o USING elacsym (h halfvec_l2_ops);
+CREATE INDEX o_half_idx ON o USING elacsym (h halfvec_l2_ops) WITH (bits = 8);
 SELECT check_order('h <-> ''[1,2,3,4,5]''');
 DROP INDEX o_half_idx;
-CREATE INDEX o_half_idx ON o USING elacsym (h halfvec_ip_ops);
+CREATE INDEX o_half_idx ON o USING elacsym (h halfvec_ip_ops) WITH (bits = 7);
 SELECT check_order('h <#> ''[1,2,3,4,5]''');
 DROP INDEX o_half_idx;
-CREATE INDEX o_half_idx ON o USING elacsym (h halfvec_cosine_ops);
+CREATE INDEX o_half_idx ON o USING elacsym (h halfvec_cosine_ops) WITH (bits = 8);
 SELECT check_order('h <=> ''[1,2,3,4,5]''');
 DROP INDEX o_half_idx;
-CREATE INDEX o_expr_idx ON o USING elacsym ((subvector(v, 1, 3)::vector(3)), lower(body)) WHERE n < 50;
+CREATE INDEX o_expr_idx ON o USING elacsym ((subvector(v, 1, 3)::vector(3)), lower(body)) WITH (bits = 8) WHERE n < 50;
 SELECT check_order('subvector(v, 1, 3)::vector(3) <-> ''[1,2,3]''', 'n < 50');
 SELECT check_order('lower(body) <@> ''RED Green''', 'n < 50');
 DROP INDEX o_expr_idx;
