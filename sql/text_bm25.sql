@@ -74,7 +74,7 @@ FROM (SELECT s, n, lag(s) OVER (ORDER BY n) AS before
 SELECT count(*) FROM (SELECT id FROM bm25_docs ORDER BY body <@> NULL) x;
 SELECT count(*) FROM (SELECT id FROM bm25_docs ORDER BY body <@> 'the of') x;
 EXPLAIN (COSTS OFF) SELECT id FROM bm25_docs ORDER BY ARRAY[title, body] <@> 'title fox 17' LIMIT 3;
-SELECT count(*), count(*) FILTER (WHERE t.s = u.s) AS equal FROM
+SELECT count(*), count(*) FILTER (WHERE t.s IS NOT DISTINCT FROM u.s) AS equal FROM
 	(SELECT row_number() OVER () AS n, s FROM (SELECT ARRAY[title, body] <@> 'title fox 17' AS s FROM bm25_docs ORDER BY ARRAY[title, body] <@> 'title fox 17') x) t JOIN
 	(SELECT row_number() OVER (ORDER BY s) AS n, s FROM (SELECT ARRAY[title, body] <@> 'title fox 17' AS s FROM bm25_docs OFFSET 0) x) u USING (n);
 SELECT code, ARRAY[code, code] <@> 'word3' < 0 AS scored FROM bm25_docs ORDER BY ARRAY[code, code] <@> 'word3' LIMIT 1;

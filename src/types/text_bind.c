@@ -359,18 +359,34 @@ find_objects(Oid function, bool columns, BindObjects *objects)
 	return OidIsValid(objects->member) && OidIsValid(objects->op);
 }
 
-/* The texts of the left operand; NIL when it is an array that is not spelled out. */
-static List *
-left_operands(Node *left, bool columns)
+/*
+ * The left operand as an array of texts spelled out, which scans recognise;
+ * NULL when it is no such thing.  An array of varchars is made one of texts.
+ */
+static ArrayExpr *
+text_array(Node *left)
 {
-	if (!columns)
-		return list_make1(left);
+	ArrayExpr  *array;
+	bool		coerced;
+	ListCell   *cell;
+
 	left = strip_wrappers(left);
-	if (IsA(left, ArrayCoerceExpr))
+	coerced = IsA(left, ArrayCoerceExpr);
+	if (coerced)
 		left = strip_wrappers((Node *) ((ArrayCoerceExpr *) left)->arg);
 	if (!IsA(left, ArrayExpr) || ((ArrayExpr *) left)->multidims)
-		return NIL;
-	return ((ArrayExpr *) left)->elements;
+		return NULL;
+	array = (ArrayExpr *) left;
+	if (!coerced)
+		return array;
+	if (array->element_typeid != VARCHAROID)
+		return NULL;
+	array = copyObject(array);
+	array->array_typeid = TEXTARRAYOID;
+	array->element_typeid = TEXTOID;
+	foreach(cell, array->elements)
+		lfirst(cell) = makeRelabelType(lfirst(cell), TEXTOID, -1, exprCollation(lfirst(cell)), COERCE_IMPLICIT_CAST);
+	return array;
 }
 
 /* elacsym_bind(right, index, attnos) */
@@ -404,12 +420,17 @@ bind_call(PlannerInfo *root, FuncExpr *call)
 	Node	   *right = lsecond(call->args);
 	bool		columns = exprType(left) == TEXTARRAYOID;
 	int16		attnos[ELAC_MAX_COLUMNS];
-	List	   *operands = left_operands(left, columns);
+	List	   *operands;
 	BindObjects objects;
 	BindSource	source;
 	Oid			index;
 	OpExpr	   *bound;
 
+	if (columns)
+		left = (Node *) text_array(left);
+	if (left == NULL)
+		return NULL;
+	operands = columns ? ((ArrayExpr *) left)->elements : list_make1(left);
 	if (operands == NIL || list_length(operands) > ELAC_MAX_COLUMNS ||
 		!find_objects(call->funcid, columns, &objects) || !trace_operands(root, operands, &source))
 		return NULL;
