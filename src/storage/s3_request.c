@@ -325,15 +325,15 @@ elac_s3_accept(ElacS3Call *call, const ElacHttpRequest *request, ElacS3Error *er
 		ElacXml		xml;
 		bool		rooted = false;
 
-		/* A 200 may carry an error, and a document may be cut short. */
+		/* A 200 may carry an error, and a document without a known length may be cut short. */
 		elac_xml_begin(&xml, request->text, request->text_len);
 		while (elac_xml_next(&xml))
 			rooted = xml.depth == 0 && elac_xml_is(&xml, call->root);
-		if (request->too_long || (xml.bad && request->content_length == (int64) request->text_len))
-			elac_s3_raise_protocol(call, "The server's answer is no document that was expected.");
 		if (xml.bad || !rooted)
 		{
 			*error = elac_s3_read_error(call, request);
+			if (error->code[0] == '\0' && (request->too_long || request->content_length >= 0 || !xml.bad))
+				elac_s3_raise_protocol(call, "The server's answer is not the document that was expected.");
 			return false;
 		}
 	}

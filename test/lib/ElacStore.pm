@@ -13,6 +13,7 @@ use IO::Socket::INET;
 use PostgreSQL::Test::Utils ();
 use Test::More;
 
+my %running;	# process id of a proxy => its starter's
 my $top = abs_path(dirname(__FILE__) . '/../..');
 
 # Builds test/modules/elac_store_test; the path of the library.
@@ -59,7 +60,8 @@ sub install
 # adds one to the file "log": what was done, method, path, x-amz-date.
 #
 #   pass            forwards request and answer
-#   status N CODE   answers N with an S3 error of that code itself
+#   status N CODE   answers N with an S3 error of that code (if given) itself;
+#                   "close" at the end closes the connection then
 #   reset           closes the connection before the answer
 #   lost            forwards the request, throws the answer away, closes
 #   stall           never answers
@@ -80,7 +82,7 @@ sub start_proxy
 	if ($self->{pid} == 0)
 	{
 		$SIG{CHLD} = 'IGNORE';
-		$SIG{TERM} = 'DEFAULT';
+		$SIG{$_} = 'DEFAULT' foreach qw(TERM INT HUP);
 		while (1)
 		{
 			my $client = $listen->accept or next;
@@ -98,6 +100,7 @@ sub start_proxy
 		}
 	}
 	close $listen;
+	$running{ $self->{pid} } = $$;
 	return $self;
 }
 
@@ -106,7 +109,16 @@ sub stop
 	my ($self) = @_;
 	kill 'TERM', $self->{pid};
 	waitpid $self->{pid}, 0;
+	delete $running{ $self->{pid} };
 	return;
+}
+
+# A test that dies leaves no proxy: it would keep the harness waiting.
+END
+{
+	my $code = $?;
+	kill 'TERM', $_ foreach grep { $running{$_} == $$ } keys %running;
+	$? = $code;
 }
 
 sub endpoint { return "http://127.0.0.1:$_[0]->{port}"; }
@@ -241,7 +253,7 @@ sub own_answer
 	my ($client, $action, $method) = @_;
 	my ($status, $code, $text, $ahead) = (200, '', '', 0);
 
-	($status, $code) = ($1, $2) if $action =~ /^status (\d+) (\w*)/;
+	($status, $code) = ($1, $2 // '') if $action =~ /^status (\d+)(?: ([A-Z]\w+))?/;
 	($status, $code, $ahead) = (403, 'RequestTimeTooSkewed', $1) if $action =~ /^skew (-?\d+)/;
 	$text = $1 if $action =~ /^answer (.*)/;
 	$text = "<?xml version=\"1.0\"?><Error><Code>$code</Code><Message>made up</Message></Error>" if $code ne '';
@@ -260,12 +272,16 @@ sub forward_answer
 	my ($length) = $head =~ /^content-length:\s*(\d+)/mi;
 
 	return if $action eq 'lost';
-	$head =~ s/$1/$2/i if $action =~ m{^edit /(.*)/(.*)/$};
+	if (my ($from, $to) = $action =~ m{^edit /(.*)/(.*)/$})
+	{
+		$head =~ s/$from/$to/i;
+	}
 	$head =~ s/^connection:[^\n]*\n//mi;
 	send_all($client, $head) or return;
 	if (!defined $length && $head !~ m{^HTTP/1.1 204} && $method ne 'HEAD')
 	{
 		# no length, or chunks: as it comes, to the end of the connection
+		return copy_body($up, $client, $rest, $1) && undef if $action =~ /^cut (\d+)/;
 		do { send_all($client, $rest) or return } while sysread($up, $rest, 65536);
 		return;
 	}
