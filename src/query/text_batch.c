@@ -63,6 +63,17 @@ text_batch_delta(ElacScan *scan, ElacTextHeap *heap)
 	pfree(documents);
 }
 
+/* Equal scores rank by the row's place in the heap. */
+static uint64
+text_batch_place(void *arg, uint32 source, ElacDoc doc)
+{
+	ElacScan   *scan = (ElacScan *) arg;
+	ItemPointerData tid;
+
+	elac_source_tid(scan, &scan->sources[source], doc, &tid);
+	return ((uint64) ItemPointerGetBlockNumberNoCheck(&tid) << 16) | ItemPointerGetOffsetNumberNoCheck(&tid);
+}
+
 bool
 elac_text_batch(ElacScan *scan)
 {
@@ -71,6 +82,7 @@ elac_text_batch(ElacScan *scan)
 	ElacTextHit *hits;
 	uint32		nhits;
 
+	elac_text_heap_set_place(heap, text_batch_place, scan);
 	text_batch_prefetch(scan, readers);
 	text_batch_delta(scan, heap);
 	for (int i = 0; i < scan->snapshot->nsegments; i++)

@@ -56,17 +56,27 @@ extern void elac_text_null_docs(ElacTextReader *reader, ElacBitmap *out);
 typedef struct ElacTextHit
 {
 	double		score;			/* > 0 */
+	uint64		place;			/* set by the heap: see ElacTextPlace */
 	uint32		source;
 	ElacDoc		doc;
 } ElacTextHit;
 
 /*
- * The best capacity hits: score descending, then source, then doc ascending.
- * Shared by all sources of a scan.
+ * Where a document's row lies, as a number that no merge or flush changes (the
+ * heap's tid): it breaks ties, so that which of equal rows are found does not
+ * depend on how rows are spread over segments.
+ */
+typedef uint64 (*ElacTextPlace) (void *arg, uint32 source, ElacDoc doc);
+
+/*
+ * The best capacity hits: score descending, then place (0 for all unless a
+ * function is set), then source, then doc ascending.  Shared by all sources of
+ * a scan.
  */
 typedef struct ElacTextHeap ElacTextHeap;
 
 extern ElacTextHeap *elac_text_heap_create(uint32 capacity);
+extern void elac_text_heap_set_place(ElacTextHeap *heap, ElacTextPlace place, void *arg);
 extern void elac_text_heap_push(ElacTextHeap *heap, const ElacTextHit *hit);
 extern ElacTextHit *elac_text_heap_finish(ElacTextHeap *heap, uint32 *nhits);	/* best first; empties */
 

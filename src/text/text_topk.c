@@ -36,6 +36,8 @@ struct ElacTextHeap
 	uint32		nhits;
 	uint32		room;
 	ElacTextHit *hits;
+	ElacTextPlace place;		/* NULL: every hit has place 0 */
+	void	   *place_arg;
 };
 
 ElacTextHeap *
@@ -48,6 +50,13 @@ elac_text_heap_create(uint32 capacity)
 	return heap;
 }
 
+void
+elac_text_heap_set_place(ElacTextHeap *heap, ElacTextPlace place, void *arg)
+{
+	heap->place = place;
+	heap->place_arg = arg;
+}
+
 /* Negative when a ranks before b. */
 static int
 compare_hits(const void *a, const void *b)
@@ -57,6 +66,8 @@ compare_hits(const void *a, const void *b)
 
 	if (x->score != y->score)
 		return x->score > y->score ? -1 : 1;
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
 	if (x->source != y->source)
 		return x->source < y->source ? -1 : 1;
 	return (x->doc > y->doc) - (x->doc < y->doc);
@@ -95,13 +106,18 @@ heap_grow(ElacTextHeap *heap)
 }
 
 void
-elac_text_heap_push(ElacTextHeap *heap, const ElacTextHit *hit)
+elac_text_heap_push(ElacTextHeap *heap, const ElacTextHit *candidate)
 {
+	ElacTextHit placed = *candidate;
+	const ElacTextHit *hit = &placed;
 	uint32		position;
 
+	if (heap->nhits == heap->capacity && (heap->capacity == 0 || hit->score < heap->hits[0].score))
+		return;
+	placed.place = heap->place != NULL ? heap->place(heap->place_arg, hit->source, hit->doc) : 0;
 	if (heap->nhits == heap->capacity)
 	{
-		if (heap->capacity > 0 && compare_hits(hit, &heap->hits[0]) < 0)
+		if (compare_hits(hit, &heap->hits[0]) < 0)
 			heap_sift_down(heap, 0, hit);
 		return;
 	}
