@@ -19,6 +19,7 @@
 #include "attr/attr_internal.h"
 #include "base/bitpack.h"
 #include "base/checksum.h"
+#include "compat.h"
 #include "errors.h"
 
 #define attr_corrupted(reader, ...) elac_corrupted(elac_blob_name((reader)->section.head), __VA_ARGS__)

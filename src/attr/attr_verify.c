@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 
 #include "attr/attr_internal.h"
+#include "compat.h"
 #include "errors.h"
 
 #define verify_corrupted(reader, ...) elac_corrupted(elac_blob_name((reader)->section.head), __VA_ARGS__)

@@ -19,6 +19,7 @@
 #include "attr/attr_internal.h"
 #include "base/bitpack.h"
 #include "base/checksum.h"
+#include "compat.h"
 
 #define ATTR_NULL_ID UINT32_MAX
 #define ATTR_ARENA_CHUNK (64 * 1024)

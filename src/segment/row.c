@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "segment/row.h"
 #include "vector/codebook.h"
 

@@ -15,6 +15,7 @@
 #include "fmgr.h"
 
 #include "attr/attr_internal.h"
+#include "compat.h"
 #include "base/checksum.h"
 
 extern int	LLVMFuzzerInitialize(int *argc, char ***argv);

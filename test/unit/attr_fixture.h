@@ -13,6 +13,7 @@
 #include "fmgr.h"
 
 #include "attr/attr_internal.h"
+#include "compat.h"
 #include "base/rng.h"
 
 /* What the values of a test column are. */
