@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "compat.h"
 #include "lsm/delta_format.h"
 
 uint32

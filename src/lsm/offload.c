@@ -103,6 +103,8 @@ elac_lsm_offload(ElacJob *job, Oid server)
 	store = elac_store_open(server, index->rd_rel->relowner, true);
 	snapshot = elac_snapshot_take(index);
 	offload_check_store(snapshot, store);
+	if (snapshot->manifest->store[0] != '\0' && strcmp(snapshot->manifest->store, elac_store_name(store)) != 0)
+		elac_publish_store_name(index, elac_store_name(store));
 	for (int i = 0; i < snapshot->nsegments; i++)
 	{
 		const ElacSegmentRef *segment = &snapshot->manifest->segments[i];

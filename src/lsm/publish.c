@@ -118,6 +118,13 @@ publish_forget_store(ElacManifest *manifest)
 	memset(manifest->store_uuid, 0, sizeof(manifest->store_uuid));
 }
 
+static void
+publish_name_store(ElacManifest *manifest, const char *store)
+{
+	memset(manifest->store, 0, sizeof(manifest->store));
+	strlcpy(manifest->store, store, sizeof(manifest->store));
+}
+
 void
 elac_publish_segments(Relation index, const ElacPublish *publish)
 {
@@ -166,12 +173,22 @@ elac_publish_body(Relation index, uint64 segment, const ElacBlobRef *body, const
 	manifest->segments[i].body = *body;
 	if (body->home == ELAC_HOME_REMOTE)
 	{
-		memset(manifest->store, 0, sizeof(manifest->store));
-		strlcpy(manifest->store, store, sizeof(manifest->store));
+		publish_name_store(manifest, store);
 		memcpy(manifest->store_uuid, store_uuid, sizeof(manifest->store_uuid));
 	}
 	else
 		publish_forget_store(manifest);
+	manifest->generation++;
+	elac_manifest_commit(change);
+}
+
+void
+elac_publish_store_name(Relation index, const char *store)
+{
+	ElacManifest *manifest;
+	ElacManifestChange *change = elac_manifest_begin(index, &manifest);
+
+	publish_name_store(manifest, store);
 	manifest->generation++;
 	elac_manifest_commit(change);
 }

@@ -37,6 +37,9 @@ extern void elac_publish_segments(Relation index, const ElacPublish *publish);
 extern void elac_publish_body(Relation index, uint64 segment, const ElacBlobRef *body,
 							  const char *store, const uint8 *store_uuid);
 
+/* The store's server has another name now. */
+extern void elac_publish_store_name(Relation index, const char *store);
+
 /* Freezes one lane when it has rows; false when it is empty or there is no room for it. */
 extern bool elac_publish_rotation(Relation index, int lane);
 

@@ -103,7 +103,7 @@ elac_snapshot_store(ElacSnapshot *snapshot)
 				 errmsg("server \"%s\" does not exist", manifest->store),
 				 errdetail("Segments of index \"%s\" lie in the store it named.",
 						   RelationGetRelationName(snapshot->index)),
-				 errhint("Create the server again, with the same options.")));
+				 errhint("Create the server again, or name one that points at the same store with elacsym_offload().")));
 	old = MemoryContextSwitchTo(private->context);
 	snapshot->store = elac_store_open(server, snapshot->index->rd_rel->relowner, false);
 	MemoryContextSwitchTo(old);
