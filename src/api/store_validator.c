@@ -245,8 +245,8 @@ elacsym_store_check(PG_FUNCTION_ARGS)
 		values[1] = BoolGetDatum(ok);
 		values[2] = CStringGetTextDatum(detail);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-		if (check.store == NULL)
-			break;
+		if (i == 0 && !ok)
+			break;				/* the others would wait as long for as little */
 	}
 	return (Datum) 0;
 }

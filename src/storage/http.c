@@ -29,7 +29,7 @@
 #include "storage/http.h"
 
 #define ELAC_HTTP_SLICE_MS 50	/* longest wait between checks for interrupts */
-#define ELAC_HTTP_BYTES_PER_MS 256	/* slowest transfer that is given time to finish */
+#define ELAC_HTTP_BYTES_PER_MS 1000	/* slowest transfer that is given time to finish */
 #define ELAC_HTTP_STALL_PART 3	/* an attempt may stand still for this part of the timeout */
 #define ELAC_HTTP_STALL_MIN_MS 200
 #define ELAC_HTTP_PAUSE_MS 50	/* upper bound of the first pause before a retry */
@@ -76,7 +76,6 @@ elac_http_block_signals(sigset_t *saved)
 	sigdelset(&block, SIGFPE);
 	sigdelset(&block, SIGABRT);
 	sigdelset(&block, SIGTRAP);
-	sigdelset(&block, SIGQUIT); /* immediate shutdown does not wait for us */
 	pthread_sigmask(SIG_SETMASK, &block, saved);
 }
 
