@@ -22,6 +22,8 @@
 #include "lsm/retire.h"
 #include "lsm/train.h"
 
+#define FLUSH_ROWS_MIN 4096
+
 /* One flush of all frozen lanes, under way. */
 typedef struct Flush
 {
@@ -65,13 +67,18 @@ flush_finish_segment(Flush *flush)
 	flush->builder = NULL;
 }
 
-/* A segment is full: of documents, or of memory when another one has room. */
+/*
+ * A segment is full: of documents, or of memory when the manifest has room for
+ * another one.  A builder's own needs may exceed a small maintenance_work_mem:
+ * FLUSH_ROWS_MIN rows go into a segment whatever they take.
+ */
 static bool
 flush_segment_is_full(const Flush *flush)
 {
 	if (elac_segment_builder_ndocs(flush->builder) >= ELAC_SEGMENT_DOCS_MAX)
 		return true;
 	return flush->nsegments + 1 < flush->nsegments_max &&
+		elac_segment_builder_ndocs(flush->builder) >= FLUSH_ROWS_MIN &&
 		elac_segment_builder_memory(flush->builder) > (Size) maintenance_work_mem * 1024;
 }
 

@@ -88,6 +88,8 @@ typedef struct ElacJob
 	ElacVectorFetch fetch;
 	void	   *fetch_arg;
 	bool		local_only;		/* do not use the store: compaction leaves REMOTE segments alone */
+	bool		unshared;		/* nobody else can read the index yet (it is being built): what is retired
+								 * is free at once */
 	bool		no_sweep;		/* elac_lsm_retire() does not read the whole index after a crash: for
 								 * jobs within a user's INSERT */
 } ElacJob;
@@ -117,7 +119,12 @@ extern uint64 elac_lsm_sweep(ElacJob *job);
 /* ambulkdelete: marks rows for which callback says so. */
 extern void elac_lsm_bulkdelete(ElacJob *job, IndexBulkDeleteCallback callback, void *state, IndexBulkDeleteResult *stats);
 
-/* Publishes segments and a codebook made by ambuild into an empty index. */
+/*
+ * Publishes segments made by ambuild into an index that nobody reads yet.  A
+ * large build calls it again and again, merging in between (job.unshared), so
+ * that the number of segments stays within the limit.  codebook NULL: none, or
+ * the one published before.
+ */
 extern void elac_lsm_publish_build(Relation index, const ElacBlobRef *codebook, uint64 rows_trained,
 								   const ElacSegmentRef *segments, int nsegments);
 

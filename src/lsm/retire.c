@@ -37,6 +37,8 @@ retire_removable(ElacJob *job, uint64 xid)
 {
 	Relation	heap = job->heap;
 
+	if (job->unshared)
+		return true;
 	if (RelationUsesLocalBuffers(heap))
 		heap = NULL;
 	return GlobalVisCheckRemovableFullXid(heap, FullTransactionIdFromU64(xid));
