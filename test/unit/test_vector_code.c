@@ -330,42 +330,39 @@ test_kernels(void)
 static void
 test_prepare(void)
 {
-	struct
-	{
-		ElacVector	v;
-		float		x[4];
-	}			vector = {{0, 4, 0}, {3, 0, 4, 0}};
-	struct
-	{
-		ElacHalfvec v;
-		uint16		x[4];
-	}			half = {{0, 4, 0}, {0x4200, 0, 0x4400, 0}};
+	ElacVector *vector = palloc0(offsetof(ElacVector, x) + 4 * sizeof(float));
+	ElacHalfvec *half = palloc0(offsetof(ElacHalfvec, x) + 4 * sizeof(uint16));
 	float		a[4];
 	float		b[4];
 
-	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_L2, ELAC_ELEMENT_FLOAT, &vector, a), ELAC_VECTOR_FINITE);
-	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_L2, ELAC_ELEMENT_HALF, &half, b), ELAC_VECTOR_FINITE);
+	vector->dim = half->dim = 4;
+	vector->x[0] = 3;
+	vector->x[2] = 4;
+	half->x[0] = 0x4200;
+	half->x[2] = 0x4400;
+	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_L2, ELAC_ELEMENT_FLOAT, vector, a), ELAC_VECTOR_FINITE);
+	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_L2, ELAC_ELEMENT_HALF, half, b), ELAC_VECTOR_FINITE);
 	CHECK(memcmp(a, b, sizeof(a)) == 0 && a[2] == 4);
-	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_HALF, &half, b), ELAC_VECTOR_FINITE);
+	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_HALF, half, b), ELAC_VECTOR_FINITE);
 	CHECK(fabsf(b[0] - 0.6f) < 1e-6f && fabsf(b[2] - 0.8f) < 1e-6f);
 	memset(b, 0, sizeof(b));
 	b[3] = 5;
 	CHECK(fabs(elac_vector_distance(ELAC_METRIC_L2, a, b, 4) - sqrt(50)) < 1e-5);
 	CHECK(elac_vector_distance(ELAC_METRIC_IP, a, a, 4) == -25);
 	CHECK(elac_vector_distance(ELAC_METRIC_COSINE, a, a, 4) == 0);
-	vector.x[0] = 1e-30f;
-	vector.x[2] = 0;
-	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT, &vector, a), ELAC_VECTOR_FINITE);
+	vector->x[0] = 1e-30f;
+	vector->x[2] = 0;
+	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT, vector, a), ELAC_VECTOR_FINITE);
 	CHECK(a[0] == 1);
-	vector.x[0] = 3e38f;
-	vector.x[1] = -3e38f;
-	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT, &vector, a), ELAC_VECTOR_FINITE);
+	vector->x[0] = 3e38f;
+	vector->x[1] = -3e38f;
+	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT, vector, a), ELAC_VECTOR_FINITE);
 	CHECK(fabsf(a[0] - sqrtf(0.5f)) < 1e-6f);
-	memset(vector.x, 0, sizeof(vector.x));
+	memset(vector->x, 0, 4 * sizeof(float));
 	a[0] = 9;
-	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT, &vector, a), ELAC_VECTOR_NAN);
+	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_COSINE, ELAC_ELEMENT_FLOAT, vector, a), ELAC_VECTOR_NAN);
 	CHECK(a[0] == 0);
-	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_IP, ELAC_ELEMENT_FLOAT, &vector, a), ELAC_VECTOR_FINITE);
+	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_IP, ELAC_ELEMENT_FLOAT, vector, a), ELAC_VECTOR_FINITE);
 }
 
 int
