@@ -369,6 +369,45 @@ test_merge(uint64 seed, int nsources, uint32 ndocs, uint32 drop_every, bool shuf
 	MemoryContextDelete(context);
 }
 
+/* Rows lie in the reverse order of sources and documents. */
+static uint64
+reverse_place(void *arg, uint32 source, ElacDoc doc)
+{
+	(*(int *) arg)++;
+	return PG_UINT64_MAX - ((uint64) source << 32 | doc);
+}
+
+/* Equal scores are ranked by place, whatever the order in which they are pushed. */
+static void
+test_place(void)
+{
+	for (int reverse = 0; reverse <= 1; reverse++)
+	{
+		ElacTextHeap *heap = elac_text_heap_create(10);
+		int			asked = 0;
+		uint32		nhits;
+		ElacTextHit *hits;
+
+		if (reverse)
+			elac_text_heap_set_place(heap, reverse_place, &asked);
+		for (uint32 i = 0; i < 1000; i++)
+		{
+			ElacTextHit hit = {.score = i % 7 == 0 ? 0.5 : 0.25,.source = i % 3,.doc = i * 7919 % 1000};
+
+			elac_text_heap_push(heap, &hit);
+		}
+		hits = elac_text_heap_finish(heap, &nhits);
+		CHECK_EQ(nhits, 10);
+		CHECK_EQ(asked > 0, reverse);
+		for (uint32 i = 0; i < nhits; i++)
+		{
+			CHECK(hits[i].score == 0.5);
+			CHECK_EQ(hits[i].source, reverse ? 2 : 0);
+			CHECK(i == 0 || (hits[i].doc < hits[i - 1].doc) == (reverse == 1));
+		}
+	}
+}
+
 /* What the writer says it needs, and that it gives everything back. */
 static void
 test_memory(void)
@@ -419,6 +458,7 @@ main(void)
 	test_merge(16, 8, 40, 2, true);
 	test_merge(17, 2, 0, 0, false);
 	test_merge(18, 2, 6000, 100, true);
+	test_place();
 	test_memory();
 	return check_done();
 }
