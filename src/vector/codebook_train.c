@@ -316,34 +316,37 @@ elac_train_settle(ElacTrain *train, ElacCodebook *codebook)
 	int			dim = codebook->params.dim;
 	ElacCodebookCut *leaves = &codebook->cuts[codebook->ncuts - 1];
 	uint64	   *counts = palloc_extended(leaves->nlists * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uint64	   *next = palloc_extended(leaves->nlists * sizeof(uint64), MCXT_ALLOC_HUGE);
 	uint32	   *assigned = palloc_extended(train->nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
-	double	   *sums = palloc_extended((Size) leaves->nlists * dim * sizeof(double), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	uint32	   *sorted = palloc_extended(train->nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint64		total = 0;
 
 	elac_train_inner(codebook, counts);
 	for (uint64 i = 0; i < train->nsample; i++)
 	{
-		const float *point = train->sample + (Size) i * dim;
-		double	   *sum;
-
 		if (i % 64 == 0)
 			CHECK_FOR_INTERRUPTS();
-		assigned[i] = elac_codebook_assign(codebook, point);
+		assigned[i] = elac_codebook_assign(codebook, train->sample + (Size) i * dim);
 		counts[assigned[i]]++;
-		sum = sums + (Size) assigned[i] * dim;
-		for (int d = 0; d < dim; d++)
-			sum[d] += point[d];
 	}
+
+	/* sorted by leaf, so that one leaf's sum at a time is enough */
 	for (uint32 leaf = 0; leaf < leaves->nlists; leaf++)
 	{
-		if (counts[leaf] == 0)
-			continue;
-		for (int d = 0; d < dim; d++)
-			leaves->centroids[(Size) leaf * dim + d] = (float) (sums[(Size) leaf * dim + d] / counts[leaf]);
+		next[leaf] = total;
+		total += counts[leaf];
 	}
+	for (uint64 i = 0; i < train->nsample; i++)
+		sorted[next[assigned[i]]++] = (uint32) i;
+	for (uint32 leaf = 0; leaf < leaves->nlists; leaf++)
+		if (counts[leaf] > 0)
+			elac_kmeans_mean(train->sample, sorted + next[leaf] - counts[leaf], counts[leaf], dim,
+							 leaves->centroids + (Size) leaf * dim);
 	elac_train_inner(codebook, counts);
 	pfree(counts);
+	pfree(next);
 	pfree(assigned);
-	pfree(sums);
+	pfree(sorted);
 }
 
 /* A codebook of one list around the mean. */
