@@ -98,6 +98,44 @@ test_kind(FixtureKind kind, uint32 n, uint32 ndistinct, uint32 null_every, bool 
 	}
 }
 
+static int
+order(FixtureKind kind, Datum a, Datum b)
+{
+	ElacAttrType type = fixture_type(kind);
+
+	return elac_attr_compare(&type, elac_attr_image(&type, a), elac_attr_image(&type, b));
+}
+
+/* The order of zones is stored: what it must be, said without itself. */
+static void
+test_order(void)
+{
+	static const double floats[] = {-INFINITY, -1e300, -1.5, -0.0, 1e-300, 2, INFINITY, NAN};
+	static const int64 integers[] = {PG_INT64_MIN, -70000, -1, 0, 1, 70000, PG_INT64_MAX};
+	static const int16 small[] = {PG_INT16_MIN, -1, 0, 1, PG_INT16_MAX};
+
+	for (int i = 0; i < (int) lengthof(floats); i++)
+		for (int j = 0; j < (int) lengthof(floats); j++)
+		{
+			CHECK_EQ(order(FIXTURE_FLOAT8, Float8GetDatum(floats[i]), Float8GetDatum(floats[j])), (i > j) - (i < j));
+			if (fabs(floats[i]) < 1e10 && fabs(floats[i]) > 1e-10 && j == 7)
+				CHECK_EQ(order(FIXTURE_FLOAT4, Float4GetDatum((float) floats[i]), Float4GetDatum(NAN)), -1);
+		}
+	CHECK_EQ(order(FIXTURE_FLOAT8, Float8GetDatum(0.0), Float8GetDatum(-0.0)), 0);
+	CHECK_EQ(order(FIXTURE_FLOAT4, Float4GetDatum(NAN), Float4GetDatum(NAN)), 0);
+	for (int i = 0; i < (int) lengthof(integers); i++)
+		for (int j = 0; j < (int) lengthof(integers); j++)
+		{
+			CHECK_EQ(order(FIXTURE_INT8, Int64GetDatum(integers[i]), Int64GetDatum(integers[j])), (i > j) - (i < j));
+			if (i > 0 && i < 6 && j > 0 && j < 6)
+				CHECK_EQ(order(FIXTURE_INT4, Int32GetDatum((int32) integers[i]), Int32GetDatum((int32) integers[j])),
+						 (i > j) - (i < j));
+		}
+	for (int i = 0; i < (int) lengthof(small); i++)
+		for (int j = 0; j < (int) lengthof(small); j++)
+			CHECK_EQ(order(FIXTURE_INT2, Int16GetDatum(small[i]), Int16GetDatum(small[j])), (i > j) - (i < j));
+}
+
 /* Truth of 5 = ANY or ALL over given elements; 'n' stands for NULL. */
 static ElacTruth
 truth_of(ElacPredicateKind kind, const char *elements, int value, bool isnull)
@@ -201,6 +239,7 @@ int
 main(void)
 {
 	pgshim_init();
+	test_order();
 	test_truth_tables();
 	for (int kind = 0; kind < FIXTURE_KINDS; kind++)
 	{
