@@ -225,6 +225,8 @@ elac_http_on_seek(void *arg, curl_off_t offset, int origin)
 
 	if (origin != SEEK_SET || offset < 0 || (uint64) offset > slot->request->body_len)
 		return CURL_SEEKFUNC_CANTSEEK;
+	if (slot->body_sent > 0)
+		slot->request->sent_twice = true;
 	slot->body_sent = (uint64) offset;
 	return CURL_SEEKFUNC_OK;
 }
@@ -299,6 +301,8 @@ elac_http_reset_outcome(ElacHttpRequest *request)
 	request->status = 0;
 	request->failure = NULL;
 	request->failure_is_final = false;
+	/* Without a body there is no rewinding that would tell. */
+	request->sent_twice = request->has_body && request->body_len == 0;
 	request->too_long = false;
 	request->received = 0;
 	request->text = NULL;

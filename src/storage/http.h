@@ -42,6 +42,7 @@ typedef struct ElacHttpRequest
 	int			status;			/* 0 when there was no answer */
 	const char *failure;		/* why the attempt failed although the server may have answered, or NULL */
 	bool		failure_is_final;	/* another attempt cannot help */
+	bool		sent_twice;		/* libcurl itself repeated it: a kept connection was dead */
 	bool		too_long;		/* the body had more bytes than there was room for */
 	uint64		received;		/* bytes in dst */
 	const char *text;			/* valid during judge, not terminated */

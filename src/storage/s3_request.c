@@ -366,7 +366,7 @@ static ElacS3Outcome
 elac_s3_classify(const ElacS3Call *call, const ElacHttpRequest *request, const ElacS3Error *error)
 {
 	if (call->if_absent && request->status == 412)
-		return request->attempts > 1 ? ELAC_S3_MAYBE_OURS : ELAC_S3_EXISTS;
+		return request->attempts > 1 || request->sent_twice ? ELAC_S3_MAYBE_OURS : ELAC_S3_EXISTS;
 	if (!call->missing_ok)
 		return ELAC_S3_PENDING;
 	if (strcmp(error->code, "NoSuchUpload") == 0)

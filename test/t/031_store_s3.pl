@@ -107,7 +107,8 @@ is(sql("SELECT store_size('direct', 'large'), store_check('direct', '{large,larg
 $proxy->plan_for('pass', 'pass', 'status 503 SlowDown', 'reset');
 is(sql("SELECT store_put('proxied', 'large', 70000001, 4, false); SELECT store_retries()") =~ s/^\n//r, '2', 'parts are repeated');
 $proxy->plan_for(('pass') x 6, 'lost');
-is(sql("SELECT store_put('proxied', 'large', 70000002, 5, false); SELECT store_retries()") =~ s/^\n//r, '1', 'the answer to the join is lost');
+# libcurl itself may repeat what a kept connection swallowed: 0 or 1 are ours
+like(sql("SELECT store_put('proxied', 'large', 70000002, 5, false); SELECT store_retries()") =~ s/^\n//r, qr/^[01]$/, 'the answer to the join is lost');
 like(join("\n", $proxy->done), qr/^lost \| POST \S+uploadId=/m, 'it was the join');
 is(sql("SELECT store_check('direct', '{large}', '{0}', '{70000002}', 5)"), 't', 'the object is whole');
 $proxy->plan_for('pass', 'pass', 'status 403 AccessDenied');
@@ -153,6 +154,14 @@ $proxy->plan_for('lost');
 is(sql("SELECT store_put('proxied', 'lost', 100000, 1, true); SELECT store_retries()") =~ s/^\n//r, 1, 'our own write is recognised');
 $proxy->plan_for('reset');
 like(error("SELECT store_put('proxied', 'lost', 100000, 2, true)"), qr/^58P02: object "lost"/, 'that of others too');
+foreach my $size (0, 1, 100000)
+{
+	$proxy->plan_for('pass', 'lost');
+	is(sql("SELECT store_size('proxied', 'a/b'); SELECT store_put('proxied', 'kept/$size', $size, 1, true)"), "3000000\n", "$size bytes over a kept connection");
+	like(join("\n", $proxy->done), qr/^lost \| PUT .*\n(.*\n)*pass \| PUT /m, 'were sent again');
+	$proxy->plan_for('pass', 'reset');
+	like(error("SELECT store_size('proxied', 'a/b'); SELECT store_put('proxied', 'kept/$size', $size + 1, 2, true)"), qr/^58P02: object "kept\/$size"/, 'another object is another object');
+}
 
 # Clocks apart: S3 says so, and its Date is taken over.
 foreach my $skew (600, -600)
