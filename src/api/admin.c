@@ -5,6 +5,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
@@ -65,10 +68,26 @@ admin_compact(ElacJob *job, void *arg)
 	return merges;
 }
 
+/* While segments lie in a store, its server cannot be dropped without CASCADE. */
+static void
+admin_depend_on_store(Relation index, Oid server)
+{
+	ObjectAddress depender;
+	ObjectAddress referenced;
+
+	deleteDependencyRecordsForSpecific(RelationRelationId, RelationGetRelid(index), DEPENDENCY_NORMAL,
+									   ForeignServerRelationId, server);
+	ObjectAddressSet(depender, RelationRelationId, RelationGetRelid(index));
+	ObjectAddressSet(referenced, ForeignServerRelationId, server);
+	recordDependencyOn(&depender, &referenced, DEPENDENCY_NORMAL);
+}
+
 static int64
 admin_offload(ElacJob *job, void *arg)
 {
 	const char *name = (const char *) arg;
+	Oid			server;
+	int64		moved;
 
 	if (name == NULL)
 		name = elac_index_store(job->index);
@@ -77,7 +96,10 @@ admin_offload(ElacJob *job, void *arg)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has no store", RelationGetRelationName(job->index)),
 				 errhint("Name a server, elacsym_offload(index, 'server'), or ALTER INDEX ... SET (store = 'server').")));
-	return elac_lsm_offload(job, get_foreign_server_oid(name, false));
+	server = get_foreign_server_oid(name, false);
+	moved = elac_lsm_offload(job, server);
+	admin_depend_on_store(job->index, server);
+	return moved;
 }
 
 static int64
