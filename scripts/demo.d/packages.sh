@@ -21,8 +21,8 @@ query[text]="SELECT name, section, left(split_part(description, E'\n', 1), 60) A
 title[filtered]="any tree of conditions is applied inside the index"
 query[filtered]="SELECT name, section, size, left(split_part(description, E'\n', 1), 50) AS description
   FROM packages
- WHERE size < 5000 AND (section IN ('games', 'education') OR tags @> '{use::gameplaying}')
- ORDER BY embedding <=> embed('stars and planets in space') LIMIT 8;"
+ WHERE size < 2000 AND (section IN ('sound', 'video') OR tags @> '{interface::commandline}')
+ ORDER BY embedding <=> embed('convert audio files') LIMIT 8;"
 
 title[hybrid]="both, fused by reciprocal rank, in one call"
 query[hybrid]="SELECT (s.doc).name, left(split_part((s.doc).description, E'\n', 1), 60) AS description,
