@@ -56,12 +56,23 @@ typedef struct ElacTextBlock
 	uint8	   *raw;			/* ELAC_TEXT_BLOCK_MAX bytes of room */
 } ElacTextBlock;
 
+/* Which terms a dictionary block can have: those from low on and below high. */
+typedef struct ElacTextRange
+{
+	uint64		number;			/* the block; UINT64_MAX = none */
+	uint32		low_len;
+	uint32		high_len;		/* 0 = no limit: the last block */
+	char		low[ELAC_TERM_MAX];
+	char		high[ELAC_TERM_MAX];
+} ElacTextRange;
+
 struct ElacTextReader
 {
 	ElacSection section;
 	ElacTextFooter footer;
 	const char *name;			/* the index's name, for messages */
 	ElacTextBlock block[2];		/* by tier, the last one looked into */
+	ElacTextRange range[2];		/* by tier, of the last search */
 	uint8	   *stored;			/* room for a compressed block */
 	void	   *zstd;			/* decompression context, made at first use */
 	MemoryContext context;		/* the reader's own */

@@ -59,7 +59,8 @@ elac_text_open(const ElacSection *section, uint32 ndocs)
 	reader->section = *section;
 	reader->name = elac_blob_name(section->head);
 	reader->context = CurrentMemoryContext;
-	reader->block[0].number = reader->block[1].number = PG_UINT64_MAX;
+	for (int tier = 0; tier < 2; tier++)
+		reader->block[tier].number = reader->range[tier].number = PG_UINT64_MAX;
 	if (head_len < sizeof(ElacTextFooter))
 		elac_corrupted(reader->name, "A text section has only " UINT64_FORMAT " bytes.", head_len);
 	elac_section_read_head(section, head_len - sizeof(ElacTextFooter), footer, sizeof(ElacTextFooter));
@@ -145,32 +146,51 @@ read_block_ref(ElacTextReader *reader, ElacTextTier tier, uint64 number, ElacTex
 
 /*
  * Number of the block that has the term if any has: the last one whose
- * separator is not above it.  False when all are above.
+ * separator is not above it.  False when all are above.  Terms of a query
+ * ascend, so the block of the last search is tried first.
  */
 static bool
 find_block(ElacTextReader *reader, ElacTextTier tier, const char *bytes, uint32 len, uint64 *number)
 {
 	const ElacTextDictionaryRef *dictionary = dictionary_ref(reader, tier);
+	ElacTextRange *range = &reader->range[tier];
 	uint64		low = 0;
 	uint64		high = dictionary->nblocks;
-	char		separator[ELAC_TERM_MAX];
 
+	if (range->number != PG_UINT64_MAX &&
+		elac_term_compare(range->low, range->low_len, bytes, len) <= 0 &&
+		(range->high_len == 0 || elac_term_compare(bytes, len, range->high, range->high_len) < 0))
+	{
+		*number = range->number;
+		return true;
+	}
+	range->number = PG_UINT64_MAX;
+	range->high_len = 0;
 	/* Blocks below low are not above the term, those from high on are. */
 	while (low < high)
 	{
 		uint64		middle = low + (high - low) / 2;
 		ElacTextBlockRef ref;
+		char		separator[ELAC_TERM_MAX];
 
 		read_block_ref(reader, tier, middle, &ref);
 		elac_section_read_head(&reader->section, dictionary->separators + ref.separator, separator, ref.separator_len);
 		if (elac_term_compare(separator, ref.separator_len, bytes, len) <= 0)
+		{
 			low = middle + 1;
+			memcpy(range->low, separator, ref.separator_len);
+			range->low_len = ref.separator_len;
+		}
 		else
+		{
 			high = middle;
+			memcpy(range->high, separator, ref.separator_len);
+			range->high_len = ref.separator_len;
+		}
 	}
 	if (low == 0)
 		return false;
-	*number = low - 1;
+	range->number = *number = low - 1;
 	return true;
 }
 
