@@ -20,7 +20,7 @@ title[vector]="functions like 'distance between geometric shapes'"
 query[vector]="SELECT name, section, left(description, 60) AS description,
        round((embedding <=> embed('distance between geometric shapes'))::numeric, 4) AS distance
   FROM functions
- ORDER BY embedding <=> embed('distance between geometric shapes'), id LIMIT 8;"
+ ORDER BY embedding <=> embed('distance between geometric shapes') LIMIT 8;"
 
 title[text]="BM25 over one field; the operator gives the negative score"
 query[text]="SELECT name, section, left(description, 60) AS description,
