@@ -1,6 +1,7 @@
 -- elacsym_search(): fusion equals a reference, on a table, its partitions and
 -- views; filters, rights, bad input.
 SET client_min_messages = warning;
+\set SHOW_CONTEXT never
 SELECT setseed(.5);
 CREATE TABLE s (id bigint PRIMARY KEY, title text, dropped int, body text, price float8, tags text[], v vector(6));
 ALTER TABLE s DROP COLUMN dropped;

@@ -88,8 +88,10 @@ SELECT avg(v), sum(v), avg(h), sum(h) FROM types_a;
 -- the binary form, byte by byte, and through a file
 SELECT vector_send('[1,-2.5]'), halfvec_send('[1,-2.5]');
 CREATE TABLE types_b (LIKE types_t);
-\copy types_t TO 'results/type_index.bin' WITH (FORMAT binary)
-\copy types_b FROM 'results/type_index.bin' WITH (FORMAT binary)
+\getenv directory PG_ABS_BUILDDIR
+\set file :directory '/results/type_index.bin'
+COPY types_t TO :'file' WITH (FORMAT binary);
+COPY types_b FROM :'file' WITH (FORMAT binary);
 SELECT count(*) FROM (TABLE types_t EXCEPT TABLE types_b) d;
 SELECT vector_send(v), halfvec_send(h) FROM types_b WHERE id = 102;
 

@@ -3,9 +3,9 @@
  *	  ambuild: from a heap to published segments.
  *
  * The table is sampled to train the codebook, then scanned once; a segment is
- * finished whenever the builder has used maintenance_work_mem, and at the end
- * all of them are merged into one.  Nothing refers to what has been written
- * until one WAL record publishes it.
+ * finished whenever the builder has used maintenance_work_mem.  Segments are
+ * published, and merged as the policy says, as they become many; at the end
+ * all of them are merged into one.
  */
 #include "postgres.h"
 
@@ -36,6 +36,14 @@
 #define PHASE_WRITE 5
 #define PHASE_MERGE 6
 
+/*
+ * Segments written before they are published and merged, and rows that a
+ * segment has at least, whatever maintenance_work_mem is: a segment costs some
+ * pages and, with many columns, some megabytes of its builder, however few rows it has.
+ */
+#define BUILD_SEGMENTS 32
+#define BUILD_ROWS_MIN 4096
+
 typedef struct BuildState
 {
 	Relation	index;
@@ -49,8 +57,10 @@ typedef struct BuildState
 	ElacBlobRef codebook_ref;
 	uint64		rows_trained;
 	ElacSegmentBuilder *builder;
-	ElacSegmentRef *segments;
+	ElacSegmentRef segments[BUILD_SEGMENTS];	/* written, not yet published */
 	int			nsegments;
+	int			published;
+	bool		codebook_published;
 	int64		rows;
 } BuildState;
 
@@ -191,23 +201,43 @@ build_codebook(BuildState *build)
 	pfree(sample.vectors);
 }
 
+/*
+ * Publishes what has been written and merges as the policy says or, with
+ * everything, into one segment.  Nobody else reads the index yet, so what
+ * merges leave behind is free at once.
+ */
+static void
+build_publish(BuildState *build, bool everything)
+{
+	ElacJob    *job;
+
+	elac_lsm_publish_build(build->index, build->codebook_published || build->codebook == NULL ? NULL : &build->codebook_ref,
+						   build->rows_trained, build->segments, build->nsegments);
+	build->codebook_published = true;
+	build->published += build->nsegments;
+	build->nsegments = 0;
+	if (build->published < 2)
+		return;
+	build_phase(PHASE_MERGE);
+	job = elac_job_begin(build->index, build->heap);
+	job->unshared = true;
+	elac_lsm_compact(job, everything);
+	elac_lsm_retire(job);
+	elac_job_end(job);
+}
+
 static void
 build_finish_segment(BuildState *build)
 {
 	uint64		id;
 
 	build_phase(PHASE_WRITE);
-	if (build->nsegments == ELAC_MAX_SEGMENTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("index \"%s\" would need more than %d segments before merging",
-						RelationGetRelationName(build->index), ELAC_MAX_SEGMENTS),
-				 errhint("Increase maintenance_work_mem.")));
 	id = elac_manifest_allocate_ids(build->index, ELAC_SEGMENT_IDS);
-	build->segments = repalloc(build->segments, sizeof(ElacSegmentRef) * (build->nsegments + 1));
 	elac_segment_builder_finish(build->builder, id, 0, NULL, NULL, &build->segments[build->nsegments]);
 	build->nsegments++;
 	build->builder = NULL;
+	if (build->nsegments == BUILD_SEGMENTS)
+		build_publish(build, false);
 	build_phase(PHASE_LOAD);
 }
 
@@ -223,7 +253,8 @@ build_add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool
 	if (build->builder == NULL)
 		build->builder = elac_segment_builder_begin(index, build->type, build->codebook);
 	elac_segment_builder_add(build->builder, &row);
-	if (elac_segment_builder_memory(build->builder) >= (Size) maintenance_work_mem * 1024)
+	if (elac_segment_builder_memory(build->builder) >= (Size) maintenance_work_mem * 1024 &&
+		elac_segment_builder_ndocs(build->builder) >= BUILD_ROWS_MIN)
 		build_finish_segment(build);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);
@@ -279,7 +310,6 @@ build_init(BuildState *build, Relation heap, Relation index, IndexInfo *info)
 	elac_schema_record_dependencies(index, schema, configs);
 	build->schema = schema;
 	build->type = elac_row_type(index, schema);
-	build->segments = palloc(sizeof(ElacSegmentRef));
 }
 
 IndexBuildResult *
@@ -304,16 +334,7 @@ elacbuild(Relation heap, Relation index, IndexInfo *info)
 	result->heap_tuples = table_index_build_scan(heap, index, info, true, true, build_add_row, &build, NULL);
 	if (build.builder != NULL)
 		build_finish_segment(&build);
-	elac_lsm_publish_build(index, build.codebook != NULL ? &build.codebook_ref : NULL,
-						   build.rows_trained, build.segments, build.nsegments);
-	if (build.nsegments > 1)
-	{
-		ElacJob    *job = elac_job_begin(index, heap);
-
-		build_phase(PHASE_MERGE);
-		elac_lsm_compact(job, true);
-		elac_job_end(job);
-	}
+	build_publish(&build, true);
 	result->index_tuples = build.rows;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(build.context);

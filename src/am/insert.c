@@ -71,6 +71,8 @@ elacinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relatio
 	{
 		ElacJob    *job = elac_job_begin(index, heap);
 
+		job->local_only = true;
+		job->no_sweep = true;
 		elac_job_maintain(job, limit, false);
 		elac_job_end(job);
 	}

@@ -90,6 +90,21 @@ scan_open(IndexScanDesc scan)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * An index-only scan is planned when no column is needed at all (count(*)):
+ * it wants a tuple, whose values nobody reads.
+ */
+static void
+scan_set_empty_tuple(IndexScanDesc scan)
+{
+	Datum		values[INDEX_MAX_KEYS] = {0};
+	bool		isnull[INDEX_MAX_KEYS];
+
+	memset(isnull, true, sizeof(isnull));
+	scan->xs_itupdesc = RelationGetDescr(scan->indexRelation);
+	scan->xs_itup = index_form_tuple(scan->xs_itupdesc, values, isnull);
+}
+
 bool
 elacgettuple(IndexScanDesc scan, ScanDirection direction)
 {
@@ -102,6 +117,8 @@ elacgettuple(IndexScanDesc scan, ScanDirection direction)
 	if (!elac_query_next(state->scan, &result))
 		return false;
 	scan->xs_heaptid = result.tid;
+	if (scan->xs_want_itup && scan->xs_itup == NULL)
+		scan_set_empty_tuple(scan);
 	scan->xs_recheck = false;
 	scan->xs_recheckorderby = false;
 	if (scan->numberOfOrderBys == 1)

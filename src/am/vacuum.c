@@ -32,17 +32,24 @@ elacbulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	return stats;
 }
 
-/* Live rows of the index, as far as it knows. */
+/*
+ * Live rows of the index, as far as it knows.  VACUUM's snapshot does not keep
+ * pages from being retired, so no other job may run meanwhile.
+ */
 static double
 vacuum_count(Relation index)
 {
 	ElacLane	lanes[ELAC_LANES];
-	ElacManifest *manifest = elac_manifest_read_with_lanes(index, lanes);
-	double		count = elac_delta_count(manifest, lanes);
+	ElacManifest *manifest;
+	double		count;
 
+	(void) elac_maintenance_lock(index, true);
+	manifest = elac_manifest_read_with_lanes(index, lanes);
+	count = elac_delta_count(manifest, lanes);
 	for (uint32 i = 0; i < manifest->nsegments; i++)
 		count += manifest->segments[i].ndocs - elac_live_ndead(index, &manifest->segments[i]);
 	pfree(manifest);
+	elac_maintenance_unlock(index);
 	return count;
 }
 
@@ -60,8 +67,9 @@ elacvacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 
 	heap = table_open(index->rd_index->indrelid, NoLock);
 	job = elac_job_begin(index, heap);
+	/* VACUUM must not depend on a store: offloaded segments are merged by workers or by hand */
+	job->local_only = true;
 	elac_job_maintain(job, elac_guc_delta_limit, true);
-	elac_lsm_sweep(job);
 	elac_job_end(job);
 	table_close(heap, NoLock);
 

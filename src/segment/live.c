@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 
@@ -61,7 +60,7 @@ live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber 
 {
 	Buffer		buffer;
 	Page		page;
-	ElacPageTail *tail;
+	const char *why;
 
 	/* the first page may be locked already: never lock it twice */
 	if (block >= RelationGetNumberOfBlocks(index) || (i > 0 && block == ref->live))
@@ -70,17 +69,12 @@ live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber 
 	buffer = ReadBuffer(index, block);
 	LockBuffer(buffer, mode);
 	page = BufferGetPage(buffer);
-	if (!PageIsNew(page))
-	{
-		const char *why;
-
-		tail = ElacPageGetTail(page);
-		if (elac_page_is_valid(page, ELAC_PAGE_LIVE, true, &why) && tail->owner == ref->id + 2 && tail->number == i &&
-			ElacPageGetUsed(page) == live_page_used(live_page_bits(ref->ndocs, i)))
-			return buffer;
-	}
+	if (elac_page_is_valid(page, ELAC_PAGE_LIVE, true, &why) &&
+		ElacPageGetTail(page)->owner == ref->id + 2 && ElacPageGetTail(page)->number == i &&
+		ElacPageGetUsed(page) == live_page_used(live_page_bits(ref->ndocs, i)))
+		return buffer;
 	UnlockReleaseBuffer(buffer);
-	if (RecoveryInProgress())
+	if (elac_page_may_vanish())
 		elac_retry(RelationGetRelationName(index), "Block %u no longer holds the live bitmap of segment " UINT64_FORMAT ".",
 				   block, ref->id);
 	elac_corrupted(RelationGetRelationName(index), "Block %u is not page %u of the live bitmap of segment " UINT64_FORMAT ".",
