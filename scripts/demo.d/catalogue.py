@@ -4,10 +4,12 @@
 Reads what apt has on disk (apt-cache dumpavail, and the long descriptions
 where they were downloaded) and writes tab-separated rows to standard output:
 name, section, priority, size in kB, maintainer, tags, description.  Nothing is
-fetched.  Exit code 3 when apt knows no packages.
+fetched.  Exit code 3 when apt knows too few packages to be worth a search.
 """
 import subprocess
 import sys
+
+ENOUGH = 1000
 
 
 def run(*command):
@@ -83,7 +85,7 @@ def main():
                size if size.isdigit() else None, fields.get("Maintainer"), array(tags),
                clean(texts.get(fields.get("Description-md5"), description)))
         print("\t".join(escape(value) for value in row))
-    return 0 if seen else 3
+    return 0 if len(seen) >= ENOUGH else 3
 
 
 if __name__ == "__main__":
