@@ -254,7 +254,7 @@ customscan_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTbl
 		previous_pathlist_hook(root, rel, rti, rte);
 
 	if (!elac_guc_enable_customscan || rte->rtekind != RTE_RELATION || rte->inh || rte->tablesample != NULL ||
-		!IS_SIMPLE_REL(rel) || rel->indexlist == NIL || root->query_pathkeys == NIL ||
+		!IS_SIMPLE_REL(rel) || IS_DUMMY_REL(rel) || rel->indexlist == NIL || root->query_pathkeys == NIL ||
 		(int) rti == root->parse->resultRelation)
 		return;
 	am = elac_am_oid();
