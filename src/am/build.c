@@ -233,7 +233,8 @@ build_finish_segment(BuildState *build)
 
 	build_phase(PHASE_WRITE);
 	id = elac_manifest_allocate_ids(build->index, ELAC_SEGMENT_IDS);
-	elac_segment_builder_finish(build->builder, id, 0, NULL, NULL, &build->segments[build->nsegments]);
+	elac_segment_builder_finish(build->builder, id, elac_pick_level(elac_segment_builder_ndocs(build->builder)),
+								NULL, NULL, &build->segments[build->nsegments]);
 	build->nsegments++;
 	build->builder = NULL;
 	if (build->nsegments == BUILD_SEGMENTS)
