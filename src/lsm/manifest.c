@@ -30,6 +30,7 @@ struct ElacManifestChange
 	Relation	index;
 	Buffer		buffers[ELAC_MANIFEST_PAGES];
 	ElacPageLog log;
+	Page		first;			/* image of block 1, when it is registered already */
 	ElacManifest *content;
 };
 
@@ -247,10 +248,17 @@ elac_manifest_begin(Relation index, ElacManifest **manifest)
 	return change;
 }
 
+/*
+ * Redo locks the pages of a record in the order of their registration and
+ * keeps them until the last is done: block 1 comes first there too, or replay
+ * and a reader on a standby, who holds it while he locks the lanes, wait for
+ * each other for ever.
+ */
 Page
 elac_manifest_add_page(ElacManifestChange *change, Buffer buffer)
 {
 	Assert(change->log.npages == 0);
+	change->first = elac_pagelog_page(&change->log, change->buffers[0], false);
 	return elac_pagelog_page(&change->log, buffer, false);
 }
 
@@ -274,11 +282,13 @@ elac_manifest_commit(ElacManifestChange *change)
 	for (int i = 0; i < ELAC_MANIFEST_PAGES; i++)
 	{
 		const char *bytes = (char *) change->content + (Size) i * ELAC_PAGE_DATA;
-		Page		image;
+		Page		image = i == 0 ? change->first : NULL;
 
-		if (memcmp(ElacPageGetData(BufferGetPage(change->buffers[i])), bytes, manifest_page_bytes(i)) == 0)
+		if (image == NULL &&
+			memcmp(ElacPageGetData(BufferGetPage(change->buffers[i])), bytes, manifest_page_bytes(i)) == 0)
 			continue;
-		image = elac_pagelog_page(&change->log, change->buffers[i], false);
+		if (image == NULL)
+			image = elac_pagelog_page(&change->log, change->buffers[i], false);
 		memcpy(ElacPageGetData(image), bytes, manifest_page_bytes(i));
 	}
 	if (change->log.npages > 0)
