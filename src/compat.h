@@ -121,6 +121,13 @@ elac_eclass_members(EquivalenceClass *eclass, Relids relids)
 	return members;
 }
 
+/* A path to be taken only when there is no other; since 18 the cost does not say so alone. */
+#if PG_VERSION_NUM >= 180000
+#define elac_path_discourage(path) ((path)->disabled_nodes += 100)
+#else
+#define elac_path_discourage(path) ((void) 0)
+#endif
+
 /* PostgreSQL 18 moved what custom scans need to explain themselves. */
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"

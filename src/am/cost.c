@@ -21,6 +21,7 @@
 
 #include "am/am.h"
 #include "am/order.h"
+#include "compat.h"
 
 /* A quantized code costs about 4 ns, an operator call about 25 times that. */
 #define CODE_COST_FACTOR 0.04
@@ -93,10 +94,15 @@ elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	*correlation = 0;
 	*pages = index->pages;
 
-	/* a scan of everything in no order is a sequential scan's work */
+	/*
+	 * A scan of everything in no order is a sequential scan's work, and an
+	 * order that is not ours a sort's: also where enable_seqscan and
+	 * enable_sort are off, which costs 1e10 each.
+	 */
 	if ((!ordered && quals == NIL) || !cost_order_is_ours(path))
 	{
-		*startup_cost = *total_cost = 1.0e10;
+		*startup_cost = *total_cost = 1.0e12;
+		elac_path_discourage(&path->path);
 		return;
 	}
 	elac_cost_query(root, index, ordered, list_length(quals), *selectivity, startup_cost, &per_row);

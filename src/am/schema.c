@@ -26,6 +26,7 @@
 #include "am/schema.h"
 #include "compat.h"
 #include "query/column_traits.h"
+#include "storage/object.h"
 
 #define DEFAULT_BITS 4
 
@@ -150,5 +151,11 @@ elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const 
 		if (OidIsValid(configs[i]))
 			schema_depend(index, TSConfigRelationId, configs[i]);
 	if (store != NULL)
-		schema_depend(index, ForeignServerRelationId, get_foreign_server_oid(store, false));
+	{
+		Oid			server = get_foreign_server_oid(store, false);
+
+		/* not the right to use it: a restored dump grants that after it made the index */
+		elac_store_check_server(server);
+		schema_depend(index, ForeignServerRelationId, server);
+	}
 }

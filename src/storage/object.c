@@ -233,14 +233,13 @@ elac_store_mapping_options(Oid server, Oid owner)
 	return options;
 }
 
-/* The server, which must be one of ours and usable by owner. */
+/* The server, which must be one of ours. */
 static ForeignServer *
-elac_store_server(Oid server, Oid owner)
+elac_store_server_of_ours(Oid server)
 {
 	ForeignServer *fs = GetForeignServerExtended(server, FSV_MISSING_OK);
 	ForeignDataWrapper *fdw;
 	char	   *validator;
-	AclResult	acl;
 
 	if (fs == NULL)
 		ereport(ERROR,
@@ -253,6 +252,22 @@ elac_store_server(Oid server, Oid owner)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("foreign server \"%s\" is not an elacsym store", fs->servername),
 				 errhint("Create it with FOREIGN DATA WRAPPER elacsym_store.")));
+	return fs;
+}
+
+void
+elac_store_check_server(Oid server)
+{
+	(void) elac_store_server_of_ours(server);
+}
+
+/* The server, which must be one of ours and usable by owner. */
+static ForeignServer *
+elac_store_server(Oid server, Oid owner)
+{
+	ForeignServer *fs = elac_store_server_of_ours(server);
+	AclResult	acl;
+
 	acl = ElacServerAclCheck(server, owner, ACL_USAGE);
 	if (acl != ACLCHECK_OK)
 		ereport(ERROR,

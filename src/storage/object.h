@@ -99,6 +99,9 @@ extern ElacStore *elac_store_open(Oid server, Oid owner, bool create);
 /* The same without the UUID, whose use is an error then: for checks. */
 extern ElacStore *elac_store_connect(Oid server, Oid owner);
 
+/* Raises unless server is an elacsym store. */
+extern void elac_store_check_server(Oid server);
+
 /* Raises unless server is an elacsym store that owner may use. */
 extern void elac_store_check_access(Oid server, Oid owner);
 extern const uint8 *elac_store_uuid(ElacStore *store);	/* 16 bytes */
