@@ -82,17 +82,18 @@ elac_order_is_bound(Node *argument, Oid index, int16 *attnos, int *nattnos)
 void
 elac_order_set(ElacQuery *query, int column, Datum argument, bool isnull)
 {
-	const ElacColumn *definition = &elac_metapage_get(query->index)->schema.columns[column];
+	/* a copy: to detoast the argument may rebuild the index's relcache entry */
+	const ElacColumn definition = elac_metapage_get(query->index)->schema.columns[column];
 
-	if (definition->kind == ELAC_COLUMN_VECTOR)
+	if (definition.kind == ELAC_COLUMN_VECTOR)
 	{
 		query->order = ELAC_ORDER_VECTOR;
 		query->vector_isnull = isnull;
 		if (!isnull)
-			order_set_vector(query, definition, argument);
+			order_set_vector(query, &definition, argument);
 		return;
 	}
-	Assert(definition->kind == ELAC_COLUMN_TEXT);
+	Assert(definition.kind == ELAC_COLUMN_TEXT);
 	query->order = ELAC_ORDER_TEXT;
 	if (!isnull)
 	{

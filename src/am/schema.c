@@ -27,6 +27,7 @@
 #include "compat.h"
 #include "query/column_traits.h"
 #include "storage/object.h"
+#include "text/analyze.h"
 
 #define DEFAULT_BITS 4
 
@@ -84,7 +85,7 @@ schema_text_column(bytea *attribute_options, ElacColumn *column, Oid *config)
 	column->b = options != NULL ? options->b : 0.75;
 	column->weight = options != NULL ? options->weight : 1.0;
 	if (options != NULL && options->config != 0)
-		*config = get_ts_config_oid(elac_name_list((const char *) options + options->config), false);
+		*config = elac_text_config((const char *) options + options->config);
 	else
 		*config = getTSCurrentConfig(true);
 	schema_config_name(*config, column->config);
@@ -141,7 +142,8 @@ schema_depend(Relation index, Oid class, Oid object)
 void
 elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs)
 {
-	const char *store = elac_index_store(index);
+	/* a copy: catalogue changes may rebuild the index's relcache entry */
+	const char *store = elac_index_store(index) != NULL ? pstrdup(elac_index_store(index)) : NULL;
 	Oid			indexoid = RelationGetRelid(index);
 
 	/* a rebuild records them anew */

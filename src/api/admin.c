@@ -89,8 +89,8 @@ admin_offload(ElacJob *job, void *arg)
 	Oid			server;
 	int64		moved;
 
-	if (name == NULL)
-		name = elac_index_store(job->index);
+	if (name == NULL && elac_index_store(job->index) != NULL)
+		name = pstrdup(elac_index_store(job->index));	/* the relcache entry may be rebuilt */
 	if (name == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

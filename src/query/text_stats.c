@@ -130,6 +130,9 @@ stats_add_document(ElacBm25Field *field, const ElacTermVector *document)
 static void
 stats_add_index(ElacBm25Query *query, Relation index)
 {
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "elacsym text statistics of one index",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
 	ElacSnapshot *snapshot = elac_snapshot_take(index);
 	ElacDeltaView *delta = elac_delta_view(snapshot);
 	ElacBlobReader **bodies = palloc(sizeof(ElacBlobReader *) * Max(snapshot->nsegments, 1));
@@ -162,6 +165,8 @@ stats_add_index(ElacBm25Query *query, Relation index)
 			stats_add_document(field, elac_delta_terms(delta, doc, field->column));
 	}
 	elac_snapshot_release(snapshot);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
 }
 
 /* The fields of a query, analysed as the index's columns are; statistics still 0. */
@@ -213,8 +218,12 @@ stats_compute(Oid index, const int16 *attnos, int nattnos, Datum query_text)
 		Relation	leaf = index_open(lfirst_oid(cell), AccessShareLock);
 
 		if (query == NULL)
-			query = stats_analyze(&elac_metapage_get(leaf)->schema, RelationGetRelationName(leaf),
-								  attnos, nattnos, query_text);
+		{
+			/* a copy: dictionaries read catalogues, and the relcache entry may be rebuilt meanwhile */
+			ElacSchema	schema = elac_metapage_get(leaf)->schema;
+
+			query = stats_analyze(&schema, RelationGetRelationName(leaf), attnos, nattnos, query_text);
+		}
 		stats_add_index(query, leaf);
 		index_close(leaf, AccessShareLock);
 	}

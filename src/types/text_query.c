@@ -194,15 +194,15 @@ score_find_configs(ScoreCache *cache)
 
 	foreach(cell, find_all_inheritors(cache->bound->index, AccessShareLock, NULL))
 	{
-		const ElacSchema *schema;
+		ElacSchema	schema;		/* a copy: the look-ups may rebuild the relcache entry */
 		Relation	leaf;
 
 		if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_INDEX)
 			continue;
 		leaf = index_open(lfirst_oid(cell), AccessShareLock);
-		schema = &elac_metapage_get(leaf)->schema;
+		schema = elac_metapage_get(leaf)->schema;
 		for (int f = 0; f < cache->query->nfields; f++)
-			cache->configs[f] = elac_text_config(schema->columns[cache->query->fields[f].column].config);
+			cache->configs[f] = elac_text_config(schema.columns[cache->query->fields[f].column].config);
 		index_close(leaf, AccessShareLock);
 		return;
 	}
