@@ -224,7 +224,32 @@ SELECT try($$DROP TEXT SEARCH CONFIGURATION own CASCADE$$);
 SELECT count(*) FROM pg_class WHERE relname = 'conf_idx';
 SELECT try($$SELECT id FROM conf ORDER BY body <@> 'walks' LIMIT 1$$);
 SELECT count(*) FROM conf;
+-- a dump is restored with an empty search_path
+CREATE SCHEMA bad_schema;
+CREATE TEXT SEARCH CONFIGURATION bad_schema."Its Own" (COPY = english);
+CREATE TEXT SEARCH CONFIGURATION bad_schema.german (COPY = english);
+SET search_path = bad_schema, public, pg_catalog;
+SELECT try($$CREATE INDEX ON conf USING elacsym (body text_bm25_ops (config = '"Its Own"'))$$);
+SELECT try($$CREATE INDEX conf_german ON conf USING elacsym (body text_bm25_ops (config = 'german'))$$);
+RESET search_path;
+SELECT pg_describe_object(refclassid, refobjid, 0) FROM pg_depend WHERE objid = 'conf_german'::regclass AND refclassid = 'pg_ts_config'::regclass;
+DROP INDEX conf_german;
+CREATE INDEX conf_idx ON conf USING elacsym (body text_bm25_ops (config = 'bad_schema."Its Own"'));
+-- who writes and reads needs no right to the schema of the configuration, nor does the owner of the table
+CREATE ROLE regress_elac_bad;
+GRANT INSERT, SELECT, UPDATE ON conf TO regress_elac_bad;
+SET ROLE regress_elac_bad;
+SELECT try($$INSERT INTO conf VALUES (4, 'sleeping cats')$$);
+SELECT try($$SELECT id FROM conf ORDER BY body <@> 'cat' LIMIT 1$$);
+SELECT try($$SELECT (doc).id FROM elacsym_search(NULL::conf, text => 'cat')$$);
+RESET ROLE;
+ALTER TABLE conf OWNER TO regress_elac_bad;
+SELECT try($$SELECT elacsym_flush('conf_idx')$$);
+SELECT try($$REINDEX INDEX conf_idx$$);
+SELECT try($$SELECT id FROM conf ORDER BY body <@> 'cat' LIMIT 1$$);
 DROP TABLE conf;
+DROP ROLE regress_elac_bad;
+DROP SCHEMA bad_schema CASCADE;
 
 -- options
 SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (nonsense = 1)$$);

@@ -8,12 +8,11 @@
 #include "postgres.h"
 
 #include "access/reloptions.h"
-#include "catalog/namespace.h"
 #include "fmgr.h"
 
 #include "am/am.h"
 #include "am/schema.h"
-#include "compat.h"
+#include "text/analyze.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_text_options);
 
@@ -43,11 +42,18 @@ elacoptions(Datum reloptions, bool validate)
 									  sizeof(ElacIndexOptions), table, lengthof(table));
 }
 
+/*
+ * Without a schema a configuration is pg_catalog's: a dump is restored with
+ * an empty search_path, and would not find any other.
+ */
 static void
 options_validate_config(const char *value)
 {
-	if (value != NULL)
-		(void) get_ts_config_oid(elac_name_list(value), false);
+	if (value != NULL && !OidIsValid(elac_text_config_find(value)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text search configuration \"%s\" does not exist", value),
+				 errhint("Name its schema, config = 'schema.name', unless that is pg_catalog.")));
 }
 
 /* Support function 2 of text_bm25_ops: declares the options of a column. */

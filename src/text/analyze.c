@@ -10,10 +10,13 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_ts_config.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
 #include "tsearch/ts_utils.h"
+#include "utils/syscache.h"
 
 #include "base/varint.h"
 #include "compat.h"
@@ -39,23 +42,37 @@ elac_term_compare(const char *a, uint32 alen, const char *b, uint32 blen)
 	return (alen > blen) - (alen < blen);
 }
 
+/*
+ * Looked up without the right to use the schema: commands on an index run as
+ * the table's owner, and a restored dump grants rights last.
+ */
+Oid
+elac_text_config_find(const char *name)
+{
+	List	   *names = elac_name_list(name);
+	Oid			schema = PG_CATALOG_NAMESPACE;	/* unqualified, whatever the search_path of the day is */
+	Oid			config = InvalidOid;
+
+	if (list_length(names) == 2)
+		schema = get_namespace_oid(strVal(linitial(names)), true);
+	if (OidIsValid(schema) && list_length(names) <= 2)
+		config = GetSysCacheOid2(TSCONFIGNAMENSP, Anum_pg_ts_config_oid,
+								 PointerGetDatum(strVal(llast(names))), ObjectIdGetDatum(schema));
+	list_free_deep(names);
+	return config;
+}
+
 Oid
 elac_text_config(const char *name)
 {
-	List	   *names = elac_name_list(name);
-	Oid			config;
+	Oid			config = elac_text_config_find(name);
 
-	/* Unqualified means pg_catalog, whatever the search_path of the day is. */
-	if (list_length(names) == 1)
-		names = lcons(makeString(pstrdup("pg_catalog")), names);
-	config = get_ts_config_oid(names, true);
 	if (!OidIsValid(config))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("text search configuration \"%s\" does not exist", name),
 				 errdetail("A text column of the index was built with it."),
 				 errhint("Create the configuration again, or drop the index.")));
-	list_free_deep(names);
 	return config;
 }
 

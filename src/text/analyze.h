@@ -32,9 +32,11 @@ extern int	elac_term_compare(const char *a, uint32 alen, const char *b, uint32 b
 
 /*
  * Resolves a configuration name as stored in ElacColumn.config (unqualified
- * means pg_catalog); raises ERRCODE_UNDEFINED_OBJECT when it is gone.
+ * means pg_catalog); raises ERRCODE_UNDEFINED_OBJECT when it is gone.  The
+ * other returns InvalidOid then.
  */
 extern Oid	elac_text_config(const char *name);
+extern Oid	elac_text_config_find(const char *name);
 
 /*
  * Analyses value (detoasted by the callee if needed) into CurrentMemoryContext.
