@@ -14,7 +14,7 @@ DECLARE
 	scanned record;
 	plan text := '';
 	line text;
-	agg text := format('SELECT (array_agg(id ORDER BY id))::text AS ids, ((array_agg(round(d::numeric, 5)))[1:20])::text AS ds, count(*) AS c FROM (%s) s(id, d)', q);
+	agg text := format('SELECT (SELECT array_agg(id ORDER BY id) FROM (%1$s) i(id, d))::text AS ids, (array_agg(round(d::numeric, 5)))[1:20]::text AS ds, count(*) AS c FROM (%1$s) s(id, d)', q);
 BEGIN
 	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true), set_config('enable_indexscan', 'off', true),
 			set_config('enable_bitmapscan', 'off', true), set_config('elacsym.enable_customscan', 'off', true);
@@ -283,7 +283,7 @@ SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w WHERE NOT (n = 3 OR tags @> '{t
 SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w TABLESAMPLE SYSTEM (100) ORDER BY 2 LIMIT 10$$, '');
 SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w WHERE ctid >= '(0,0)' AND tableoid = 'w'::regclass ORDER BY 2 LIMIT 10$$);
 SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w WHERE false ORDER BY 2$$, '');
-SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w WHERE n = 3 AND n = 4 ORDER BY 2$$);
+SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w WHERE n = 3 AND n = 4 ORDER BY 2$$, '');
 SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w WHERE current_setting('server_version_num')::int > 1 ORDER BY 2 LIMIT 10$$);
 SELECT EXISTS (SELECT FROM w ORDER BY v <-> '[1,1,1]'), (SELECT id FROM w ORDER BY v <-> '[1,2,3]' LIMIT 1), ARRAY(SELECT id FROM w WHERE n = 78 ORDER BY body <@> 'fresh', id);
 -- parallel workers
