@@ -1,6 +1,7 @@
 -- Every way to write a table and to read it back: what the index returns is
 -- what a sequential scan and a sort return, in every kind of plan.
 SET client_min_messages = warning;
+SET jit = off;	-- disabled plans look expensive
 SET elacsym.probes = 1000000;	-- every list: rows are compared, not recall
 SET elacsym.epsilon = 1000;
 \pset format unaligned
@@ -294,7 +295,7 @@ SET min_parallel_index_scan_size = 0;
 SELECT agree($$SELECT id, v <-> '[1,1,1]' FROM w ORDER BY 2 LIMIT 30$$);
 SELECT agree($$SELECT id, body <@> 'fresh' FROM w ORDER BY 2 LIMIT 10$$);
 SELECT agree($$SELECT n, sum(body <@> 'fresh w3') FROM w GROUP BY n$$, '');
-SELECT agree($$SELECT x.id * 10000 + y.id, y.d FROM w x, LATERAL (SELECT id, v <-> x.v AS d FROM w ORDER BY 2 LIMIT 1) y WHERE x.n = 7$$, '');
+SELECT agree($$SELECT x.id * 10000 + y.id, y.d FROM w x, LATERAL (SELECT id, v <-> x.v AS d FROM w ORDER BY 2 LIMIT 1) y WHERE x.n = 7 AND x.id < 100$$, '');
 SELECT agree($$SELECT x.id * 10000 + y.id, y.n FROM w x JOIN w y ON y.n = x.id % 9 AND x.id < 15$$, '');
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
