@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/relscan.h"
-#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
@@ -154,27 +153,6 @@ path_order_expression(PlannerInfo *root, RelOptInfo *rel, const ElacTarget *targ
 	return NULL;
 }
 
-/* Virtual slots carry ctid and tableoid, no other system column. */
-static bool
-path_needs_system_columns(RelOptInfo *rel)
-{
-	Bitmapset  *attrs = NULL;
-	int			attr = -1;
-	ListCell   *cell;
-
-	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
-	foreach(cell, rel->baserestrictinfo)
-		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause, rel->relid, &attrs);
-	while ((attr = bms_next_member(attrs, attr)) >= 0)
-	{
-		AttrNumber	attno = attr + FirstLowInvalidHeapAttributeNumber;
-
-		if (attno < 0 && attno != SelfItemPointerAttributeNumber && attno != TableOidAttributeNumber)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Clauses that may be evaluated inside the index: before all others, on rows
  * the query may not see, so only those of the lowest security level, or
@@ -263,8 +241,7 @@ customscan_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTbl
 		IndexOptInfo *index = lfirst_node(IndexOptInfo, cell);
 
 		if (index->relam == am && !index->hypothetical &&
-			(index->indpred == NIL || index->predOK) &&
-			!path_needs_system_columns(rel))
+			(index->indpred == NIL || index->predOK))
 			path_consider(root, rel, index);
 	}
 }
@@ -306,8 +283,25 @@ typedef struct CustomState
 	ElacScan   *scan;
 	ElacQueryCounters counters; /* of finished scans */
 	IndexFetchTableData *fetch;
-	TupleTableSlot *heap_slot;
 } CustomState;
+
+/*
+ * Gives the node a slot of the table's own kind in place of the virtual one
+ * that the executor made, and the expressions that were made for it.  Rows go
+ * into it as they are, system columns and all, and so do those that
+ * EvalPlanQual() puts there when it fetches a row again.
+ */
+static void
+custom_init_slot(CustomScanState *node, EState *estate)
+{
+	Scan	   *plan = (Scan *) node->ss.ps.plan;
+	Relation	table = node->ss.ss_currentRelation;
+
+	node->ss.ps.subPlan = NIL;	/* the expressions bring them again */
+	ExecInitScanTupleSlot(estate, &node->ss, RelationGetDescr(table), table_slot_callbacks(table));
+	ExecAssignScanProjectionInfoWithVarno(&node->ss, plan->scanrelid);
+	node->ss.ps.qual = ExecInitQual(plan->plan.qual, &node->ss.ps);
+}
 
 static void
 custom_begin(CustomScanState *node, EState *estate, int eflags)
@@ -318,6 +312,7 @@ custom_begin(CustomScanState *node, EState *estate, int eflags)
 	List	   *clauses = list_copy_tail(plan->custom_exprs, 1);
 	ElacTarget	target;
 
+	custom_init_slot(node, estate);
 	state->index = index_open((Oid) intVal(linitial(plan->custom_private)), AccessShareLock);
 	state->column = intVal(lsecond(plan->custom_private));
 	elac_target_from_relation(&target, state->index, plan->scan.scanrelid);
@@ -328,7 +323,6 @@ custom_begin(CustomScanState *node, EState *estate, int eflags)
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	state->fetch = table_index_fetch_begin(node->ss.ss_currentRelation);
-	state->heap_slot = table_slot_create(node->ss.ss_currentRelation, &estate->es_tupleTable);
 }
 
 static void
@@ -375,7 +369,6 @@ custom_next(ScanState *node)
 {
 	CustomState *state = (CustomState *) node;
 	TupleTableSlot *slot = node->ss_ScanTupleSlot;
-	TupleTableSlot *heap_slot = state->heap_slot;
 	ElacResult	result;
 
 	if (state->scan == NULL)
@@ -386,17 +379,9 @@ custom_next(ScanState *node)
 		bool		call_again = false;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!table_index_fetch_tuple(state->fetch, &result.tid, node->ps.state->es_snapshot,
-									 heap_slot, &call_again, NULL))
-			continue;
-		/* the scan's slot borrows the values; the heap slot keeps the page pinned */
-		slot_getallattrs(heap_slot);
-		memcpy(slot->tts_values, heap_slot->tts_values, sizeof(Datum) * heap_slot->tts_tupleDescriptor->natts);
-		memcpy(slot->tts_isnull, heap_slot->tts_isnull, sizeof(bool) * heap_slot->tts_tupleDescriptor->natts);
-		ExecStoreVirtualTuple(slot);
-		slot->tts_tid = heap_slot->tts_tid;
-		slot->tts_tableOid = heap_slot->tts_tableOid;
-		return slot;
+		if (table_index_fetch_tuple(state->fetch, &result.tid, node->ps.state->es_snapshot,
+									slot, &call_again, NULL))
+			return slot;
 	}
 	return NULL;
 }
