@@ -2,7 +2,7 @@
 -- and a sort return: finite distances, NaN, NULL; scores, zeroes, NULL.
 SET client_min_messages = warning;
 SET elacsym.probes = 1000000;	-- every list: what is tested here is order, not recall
-SET elacsym.epsilon = 1000;
+SET elacsym.epsilon = 100;
 SELECT setseed(.25);
 CREATE TABLE o (id int PRIMARY KEY, v vector(5), h halfvec(5), title text, body text, n int);
 INSERT INTO o SELECT i,

@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 SET jit = off;	-- disabled plans look expensive
 SET elacsym.probes = 1000000;	-- every list: rows are compared, not recall
-SET elacsym.epsilon = 1000;
+SET elacsym.epsilon = 100;
 \pset format unaligned
 \pset tuples_only on
 
