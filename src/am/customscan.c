@@ -29,6 +29,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "storage/predicate.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -356,6 +357,9 @@ custom_open_scan(CustomState *state)
 	query.index = state->index;
 	query.heap = state->css.ss.ss_currentRelation;
 	query.snapshot = state->css.ss.ps.state->es_snapshot;
+
+	/* What index_beginscan() does for us in an index scan: inserts conflict with it. */
+	PredicateLockRelation(state->index, query.snapshot);
 	argument = ExecEvalExpr(state->order_argument, econtext, &isnull);
 	query.filter = elac_condition_build(state->condition, econtext);
 	elac_order_set(&query, state->column, argument, isnull);
