@@ -36,21 +36,25 @@ schema_vector_column(Relation index, int i, const ElacColumnTraits *traits, Elac
 {
 	ElacIndexOptions *options = (ElacIndexOptions *) index->rd_options;
 	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(index), i);
+	int32		typmod = attribute->atttypmod;
 
 	column->metric = traits->metric;
 	column->element = traits->element;
 	column->bits = options != NULL && options->bits > 0 ? options->bits : DEFAULT_BITS;
-	if (attribute->atttypmod < 1)
+	/* a domain brings its type's dimensions */
+	if (typmod < 0)
+		(void) getBaseTypeAndTypmod(attribute->atttypid, &typmod);
+	if (typmod < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" does not have dimensions", NameStr(attribute->attname)),
 				 errhint("Give the column a type such as vector(384), or index an expression such as (embedding::vector(384)).")));
-	if (attribute->atttypmod > ELAC_MAX_DIM_INDEXED)
+	if (typmod > ELAC_MAX_DIM_INDEXED)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("column \"%s\" cannot have more than %d dimensions for elacsym index",
 						NameStr(attribute->attname), ELAC_MAX_DIM_INDEXED)));
-	column->dim = attribute->atttypmod;
+	column->dim = typmod;
 }
 
 /* Writes the name under which a configuration will be looked up later. */

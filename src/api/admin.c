@@ -119,6 +119,7 @@ Datum
 elacsym_flush(PG_FUNCTION_ARGS)
 {
 	PreventCommandDuringRecovery("elacsym_flush()");
+	PreventCommandIfReadOnly("elacsym_flush()");
 	PG_RETURN_INT64(admin_run(PG_GETARG_OID(0), RowExclusiveLock, admin_flush, NULL));
 }
 
@@ -128,6 +129,7 @@ elacsym_compact(PG_FUNCTION_ARGS)
 	bool		everything = PG_GETARG_BOOL(1);
 
 	PreventCommandDuringRecovery("elacsym_compact()");
+	PreventCommandIfReadOnly("elacsym_compact()");
 	PG_RETURN_INT64(admin_run(PG_GETARG_OID(0), RowExclusiveLock, admin_compact, &everything));
 }
 
@@ -140,6 +142,7 @@ elacsym_offload(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	PreventCommandDuringRecovery("elacsym_offload()");
+	PreventCommandIfReadOnly("elacsym_offload()");
 	PG_RETURN_INT64(admin_run(PG_GETARG_OID(0), RowExclusiveLock, admin_offload, server));
 }
 
@@ -147,6 +150,7 @@ Datum
 elacsym_onload(PG_FUNCTION_ARGS)
 {
 	PreventCommandDuringRecovery("elacsym_onload()");
+	PreventCommandIfReadOnly("elacsym_onload()");
 	PG_RETURN_INT64(admin_run(PG_GETARG_OID(0), RowExclusiveLock, admin_onload, NULL));
 }
 
