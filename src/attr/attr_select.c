@@ -65,7 +65,8 @@ attr_select_find_compare(AttrSelect *select)
 	procedure = get_opfamily_proc(entry->btree_opf, argtypes[0], argtypes[1], BTORDER_PROC);
 	if (!OidIsValid(procedure))
 		return;
-	fmgr_info_cxt(procedure, &select->compare, select->context);
+	/* what the function keeps from call to call must outlive select->context's resets */
+	fmgr_info(procedure, &select->compare);
 	select->has_compare = true;
 }
 

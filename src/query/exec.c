@@ -17,7 +17,6 @@
 #include "utils/memutils.h"
 
 #include "query/exec.h"
-#include "storage/metapage.h"
 
 #define FIRST_BATCH_ROWS 20
 #define MAX_FIRST_BATCH_ROWS 2000
@@ -54,16 +53,27 @@ scan_open_segment(ElacScan *scan, ElacSource *source)
 static void
 scan_open_delta(ElacScan *scan, ElacSource *source)
 {
+	/* for what operators leave behind; reset from row to row */
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym delta filter", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
 	for (ElacDoc doc = 0; doc < source->ndocs; doc++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (elac_delta_is_dead(scan->delta, doc))
 			continue;
-		if (scan->query.filter != NULL &&
-			elac_filter_delta(scan->query.filter, scan->schema, scan->delta, doc) != ELAC_TRUE)
-			continue;
+		if (scan->query.filter != NULL)
+		{
+			ElacTruth	truth = elac_filter_delta(scan->query.filter, scan->schema, scan->delta, doc);
+
+			MemoryContextReset(context);
+			if (truth != ELAC_TRUE)
+				continue;
+		}
 		elac_bitmap_set(&source->pending, doc);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 	scan->counters.delta_rows = source->ndocs;
 }
 
@@ -144,7 +154,6 @@ elac_query_open(const ElacQuery *query)
 
 	scan->query = *query;
 	scan->context = context;
-	scan->schema = &elac_metapage_get(query->index)->schema;
 	scan->snapshot = elac_snapshot_take(query->index);
 	scan->schema = scan->snapshot->type->schema;
 	scan->phase = scan_first_phase(query);
