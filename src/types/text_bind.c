@@ -94,8 +94,10 @@ typedef struct VarContext
 } VarContext;
 
 static bool
-find_var_walker(Node *node, VarContext *context)
+find_var_walker(Node *node, void *arg)
 {
+	VarContext *context = (VarContext *) arg;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, Var))
