@@ -12,6 +12,7 @@
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -75,10 +76,17 @@ elac_target_indexes(Oid index, ElacIndexRight right)
 void
 elac_target_open(Oid index_oid, LOCKMODE lockmode, Relation *heap, Relation *index)
 {
-	Oid			heap_oid = IndexGetRelation(index_oid, false);
+	Oid			heap_oid = IndexGetRelation(index_oid, true);
 
-	*heap = table_open(heap_oid, AccessShareLock);
-	*index = index_open(index_oid, lockmode);
+	/* either may be dropped while we wait for its lock */
+	*heap = OidIsValid(heap_oid) ? try_table_open(heap_oid, AccessShareLock) : NULL;
+	if (*heap != NULL)
+		LockRelationOid(index_oid, lockmode);
+	if (*heap == NULL || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index_oid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u does not exist", index_oid)));
+	*index = index_open(index_oid, NoLock);
 	if (RELATION_IS_OTHER_TEMP(*index))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

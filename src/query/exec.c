@@ -14,8 +14,11 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
+#include "errors.h"
 #include "query/exec.h"
 
 #define FIRST_BATCH_ROWS 20
@@ -171,10 +174,22 @@ elac_query_open(const ElacQuery *query)
 void
 elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid)
 {
+	BlockNumber block;
+
 	if (source->segment != NULL)
 		elac_segment_tid(source->segment, doc, tid);
 	else
 		ItemPointerCopy(elac_delta_tid(scan->delta, doc), tid);
+
+	/* a docmap is not checksummed when it is read: no row lies beyond the table's end */
+	block = ItemPointerGetBlockNumberNoCheck(tid);
+	if (block >= scan->heap_blocks && scan->query.heap != NULL)
+	{
+		scan->heap_blocks = RelationGetNumberOfBlocks(scan->query.heap);
+		if (block >= scan->heap_blocks)
+			elac_corrupted(RelationGetRelationName(scan->query.index), "A row lies in block %u of a table of %u blocks.",
+						   block, scan->heap_blocks);
+	}
 }
 
 /* Rows whose vector is of a class. */

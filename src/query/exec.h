@@ -39,6 +39,7 @@ struct ElacScan
 	MemoryContext context;
 	ElacSnapshot *snapshot;
 	ElacDeltaView *delta;
+	BlockNumber heap_blocks;	/* of the table, as last seen */
 	int			nsources;
 	ElacSource *sources;
 	ElacScanPhase phase;

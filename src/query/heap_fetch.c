@@ -10,7 +10,9 @@
 #include "access/tableam.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
@@ -32,6 +34,7 @@ struct ElacHeapFetch
 	EState	   *estate;
 	MemoryContext row_context;
 	ElacColumn	column;
+	BlockNumber heap_blocks;	/* as last seen */
 };
 
 /* The expression of an index column whose key is no plain attribute. */
@@ -89,6 +92,20 @@ heap_fetch_value(ElacHeapFetch *fetch, bool *isnull)
 	return ExecEvalExprSwitchContext(fetch->expression, econtext, isnull);
 }
 
+/* A damaged docmap may name a row beyond the table's end. */
+static void
+heap_fetch_check(ElacHeapFetch *fetch, ItemPointer tid)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+
+	if (block < fetch->heap_blocks)
+		return;
+	fetch->heap_blocks = RelationGetNumberOfBlocks(fetch->heap);
+	if (block >= fetch->heap_blocks)
+		elac_corrupted(RelationGetRelationName(fetch->index), "A row lies in block %u of a table of %u blocks.",
+					   block, fetch->heap_blocks);
+}
+
 int
 elac_heap_fetch_vector(ElacHeapFetch *fetch, ItemPointer tid, float *dst)
 {
@@ -100,6 +117,7 @@ elac_heap_fetch_vector(ElacHeapFetch *fetch, ItemPointer tid, float *dst)
 	const ElacVector *vector;
 	MemoryContext old;
 
+	heap_fetch_check(fetch, &walk);
 	if (!table_index_fetch_tuple(fetch->fetch, &walk, fetch->snapshot, fetch->slot, &call_again, NULL))
 		return -1;
 	old = MemoryContextSwitchTo(fetch->row_context);
