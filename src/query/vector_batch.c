@@ -23,6 +23,7 @@
 #define CANDIDATES_PER_ROW 4
 #define MIN_CANDIDATES 100
 #define BATCH_GROWTH 4
+#define BATCH_ROWS_MAX (1 << 26)	/* a binaryheap of more rows would not fit one allocation */
 
 /*
  * Lists probed by default: this times the square root of their number, as the
@@ -227,8 +228,9 @@ batch_rerank(ElacScan *scan, const ElacVectorCandidate *candidates, uint32 ncand
 {
 	const ElacColumn *column = &scan->schema->columns[scan->schema->vector_column];
 	float	   *buffer = palloc(sizeof(float) * column->dim);
-	BatchRow   *rows = palloc_extended(sizeof(BatchRow) * Max(wanted, 1), MCXT_ALLOC_HUGE);
-	binaryheap *worst = binaryheap_allocate(Max(wanted, 1), batch_heap_compare, NULL);
+	BatchRow   *rows = palloc_extended(sizeof(BatchRow) * Max(Min(wanted, ncandidates), 1), MCXT_ALLOC_HUGE);
+	/* only needed when there are more candidates than rows wanted */
+	binaryheap *worst = ncandidates > wanted ? binaryheap_allocate(Max(wanted, 1), batch_heap_compare, NULL) : NULL;
 	uint32		n = 0;
 
 	for (uint32 i = 0; i < ncandidates; i++)
@@ -248,7 +250,8 @@ batch_rerank(ElacScan *scan, const ElacVectorCandidate *candidates, uint32 ncand
 		if (n < wanted)
 		{
 			rows[n] = row;
-			binaryheap_add(worst, PointerGetDatum(&rows[n]));
+			if (worst != NULL)
+				binaryheap_add(worst, PointerGetDatum(&rows[n]));
 			n++;
 			continue;
 		}
@@ -259,7 +262,8 @@ batch_rerank(ElacScan *scan, const ElacVectorCandidate *candidates, uint32 ncand
 			binaryheap_replace_first(worst, PointerGetDatum(top));
 		}
 	}
-	binaryheap_free(worst);
+	if (worst != NULL)
+		binaryheap_free(worst);
 	pfree(buffer);
 	qsort(rows, n, sizeof(BatchRow), batch_row_compare);
 	*nrows = n;
@@ -310,7 +314,7 @@ elac_vector_batch(ElacScan *scan)
 			pfree(rows);
 			continue;
 		}
-		scan->batch_rows = Min((uint64) scan->batch_rows * BATCH_GROWTH, PG_INT32_MAX / (CANDIDATES_PER_ROW * BATCH_GROWTH));
+		scan->batch_rows = Min((uint64) scan->batch_rows * BATCH_GROWTH, BATCH_ROWS_MAX);
 		scan->effort *= 2;
 		if (nrows > 0)
 			batch_emit(scan, rows, nrows);
