@@ -107,5 +107,19 @@ MOVE 40 IN c;
 SELECT count(*) > 0 AS more FROM o WHERE n = 42;
 COMMIT;
 SELECT (SELECT count(*) FROM (SELECT id FROM o ORDER BY body <@> 'red blue', title <@> 'c') s) = count(*) AS same FROM o;
+-- a further key breaks ties without sorting the table
+CREATE FUNCTION plan_of(q text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	plan text := '';
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || q LOOP
+		plan := plan || line;
+	END LOOP;
+	RETURN plan;
+END $$;
+SELECT plan_of($$SELECT id FROM o ORDER BY body <@> 'red', id LIMIT 5$$) ~ 'Incremental Sort.*o_text_idx' AS incremental;
+SELECT array_agg(id) = (SELECT array_agg(id) FROM (SELECT id FROM o ORDER BY (body <@> 'red') + 0, id LIMIT 50) x) AS same
+	FROM (SELECT id FROM o ORDER BY body <@> 'red', id LIMIT 50) y;
 DROP TABLE o;
-DROP FUNCTION check_order;
+DROP FUNCTION check_order, plan_of;

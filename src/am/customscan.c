@@ -137,7 +137,8 @@ path_order_expression(PlannerInfo *root, RelOptInfo *rel, const ElacTarget *targ
 	ListCell   *cell;
 	List	   *members;
 
-	if (list_length(root->query_pathkeys) != 1)
+	/* further keys, such as an id to break ties, are an incremental sort's */
+	if (root->query_pathkeys == NIL)
 		return NULL;
 	pathkey = linitial_node(PathKey, root->query_pathkeys);
 	if (!elac_pathkey_is_ascending(pathkey) || pathkey->pk_nulls_first || pathkey->pk_eclass->ec_has_volatile)
@@ -215,7 +216,7 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	path->path.parent = rel;
 	path->path.pathtarget = rel->reltarget;
 	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
-	path->path.pathkeys = root->query_pathkeys;
+	path->path.pathkeys = list_make1(linitial(root->query_pathkeys));
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->custom_private = list_make4(makeInteger((int) index->indexoid), makeInteger(column), order, clauses);
 	path->methods = &path_methods;
