@@ -10,7 +10,7 @@ use Test::More;
 my $dir = PostgreSQL::Test::Utils::tempdir();
 mkdir "$dir/cold";
 
-# The statements do their own setup of an index with every kind of page.
+# An index with every kind of page.
 my $schema = q{
 CREATE EXTENSION elacsym;
 CREATE FUNCTION point(i bigint) RETURNS vector IMMUTABLE LANGUAGE sql AS
@@ -246,19 +246,18 @@ is(join(' ', run($node, 'sound', @reads, $verify)), join(' ', @good), 'others ar
 $node->safe_psql('sound', qq{CREATE SERVER cold FOREIGN DATA WRAPPER elacsym_store OPTIONS (type 'dir', path '$dir/cold');
 	SELECT elacsym_offload('docs_idx', 'cold')});
 is(join(' ', run($node, 'sound', @reads, $verify)), join(' ', @good), 'the same answers from the store');
-my @objects = grep { -f && !/elacsym-store$/ } split /\0/, join("\0", glob("$dir/cold/*/*/*"), glob("$dir/cold/*/*"), glob("$dir/cold/*"));
+my @objects = grep { -f && !/elacsym-store$/ } map { glob("$dir/cold/$_") } '*', '*/*', '*/*/*';
 is(scalar(@objects), 1, 'one object') or diag("@objects");
 my $object = $objects[0];
 my $content = slurp_file($object);
 my $size = -s $object;
 my %damages = (map({ my $o = $_; ("a bit at $o", sub { change($object, $o, 1, sub { chr(ord($_[0]) ^ 4) }) }) }
-		0, 8128, 8132, map { int($size * $_ / 5) } 1 .. 4, 5),
+		0, 8128, 8132, map { int($size * $_ / 5) } 1 .. 4),
 	'cut in half' => sub { truncate($object, int($size / 2)) or die },
 	'a page short' => sub { truncate($object, $size - 8136) or die },
 	'empty' => sub { truncate($object, 0) or die },
 	'pages exchanged' => sub { change($object, 0, 2 * 8136, sub { substr($_[0], 8136) . substr($_[0], 0, 8136) }) },
 	'missing' => sub { unlink $object or die });
-delete $damages{"a bit at $size"};
 (@wrong, @unseen) = ();
 foreach my $name (sort keys %damages)
 {
