@@ -46,6 +46,17 @@ SELECT compare($$SELECT * FROM elacsym_search(NULL::s, vector => '[1,2,1,2,1,2]'
 SELECT compare($$SELECT * FROM elacsym_search(NULL::s, vector => '[1,2,1,2,1,2]'::halfvec, k => 3)$$, $$SELECT * FROM reference('s', '[1,2,1,2,1,2]', '', 'true', 3)$$);
 SELECT compare($$SELECT * FROM elacsym_search(NULL::s, vector => '{1,2,1,2,1,2}'::real[], k => 3)$$, $$SELECT * FROM reference('s', '[1,2,1,2,1,2]', '', 'true', 3)$$);
 SELECT (doc).id, text_rank, vector_rank FROM elacsym_search(NULL::s, text => 'u17', k => 3);
+-- a halfvec column takes the same kinds of values
+CREATE TABLE hs AS SELECT id, v::halfvec(6) AS h FROM s;
+CREATE INDEX hs_idx ON hs USING elacsym (h halfvec_ip_ops);
+SET enable_indexscan = off; SET elacsym.enable_customscan = off;
+SELECT string_agg(id::text, ',') AS nearest FROM (SELECT id FROM hs ORDER BY h <#> '[1,2,1,2,1,2]', id LIMIT 5) x \gset
+RESET enable_indexscan; RESET elacsym.enable_customscan;
+SELECT string_agg((doc).id::text, ',' ORDER BY vector_rank) = :'nearest' AS halfvec FROM elacsym_search(NULL::hs, vector => '[1,2,1,2,1,2]'::halfvec, k => 5);
+SELECT string_agg((doc).id::text, ',' ORDER BY vector_rank) = :'nearest' AS vector FROM elacsym_search(NULL::hs, vector => '[1,2,1,2,1,2]'::vector, k => 5);
+SELECT string_agg((doc).id::text, ',' ORDER BY vector_rank) = :'nearest' AS array FROM elacsym_search(NULL::hs, vector => '{1,2,1,2,1,2}'::real[], k => 5);
+SELECT string_agg((doc).id::text, ',' ORDER BY vector_rank) = :'nearest' AS text FROM elacsym_search(NULL::hs, vector => '[1,2,1,2,1,2]', k => 5);
+DROP TABLE hs;
 -- whole rows, a filter of any kind, rows of the delta
 SELECT s.doc FROM elacsym_search(NULL::s, text => 'fresh u9', filter => $$tags && '{t9}' AND id IN (SELECT 4001 + g FROM generate_series(0, 3) g) -- comment$$) s WHERE (s.doc).id = 4003;
 SELECT count(*) FROM elacsym_search(NULL::s, vector => '[1,2,1,2,1,2]', filter => 's.id % 700 = 1', k => 100);
