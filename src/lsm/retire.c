@@ -60,7 +60,7 @@ retire_blocks(Relation index, const ElacRetired *retired, uint32 *nblocks)
 	ref.id = retired->owner - 2;
 	ref.ndocs = retired->ndocs;
 	ref.live = retired->first;
-	return elac_live_blocks(index, &ref, nblocks);
+	return elac_live_retired(index, &ref, nblocks);
 }
 
 /* Takes one run off the list, then frees its pages; returns how many. */

@@ -51,12 +51,9 @@ live_page_header(Page page)
 	return (ElacLiveHeader *) ElacPageGetData(page);
 }
 
-/*
- * Pins and locks page number i.  A page of another owner was recycled under a
- * reader on a standby, and is corruption elsewhere.
- */
+/* Page i of the live bitmap, locked, when block is that page; else InvalidBuffer. */
 static Buffer
-live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber block, int mode)
+live_try_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber block, int mode)
 {
 	Buffer		buffer;
 	Page		page;
@@ -64,8 +61,7 @@ live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber 
 
 	/* the first page may be locked already: never lock it twice */
 	if (block >= RelationGetNumberOfBlocks(index) || (i > 0 && block == ref->live))
-		elac_corrupted(RelationGetRelationName(index), "Page %u of the live bitmap of segment " UINT64_FORMAT
-					   " cannot lie in block %u.", i, ref->id, block);
+		return InvalidBuffer;
 	buffer = ReadBuffer(index, block);
 	LockBuffer(buffer, mode);
 	page = BufferGetPage(buffer);
@@ -74,6 +70,20 @@ live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber 
 		ElacPageGetUsed(page) == live_page_used(live_page_bits(ref->ndocs, i)))
 		return buffer;
 	UnlockReleaseBuffer(buffer);
+	return InvalidBuffer;
+}
+
+/*
+ * Pins and locks page number i.  A page of another owner was recycled under a
+ * reader on a standby, and is corruption elsewhere.
+ */
+static Buffer
+live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber block, int mode)
+{
+	Buffer		buffer = live_try_page(index, ref, i, block, mode);
+
+	if (BufferIsValid(buffer))
+		return buffer;
 	if (elac_page_may_vanish())
 		elac_retry(RelationGetRelationName(index), "Block %u no longer holds the live bitmap of segment " UINT64_FORMAT ".",
 				   block, ref->id);
@@ -245,4 +255,35 @@ elac_live_clear(Relation index, const ElacSegmentRef *ref, const ElacDoc *docs, 
 		done += n;
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+BlockNumber *
+elac_live_retired(Relation index, const ElacSegmentRef *ref, uint32 *nblocks)
+{
+	uint32		npages = live_npages(ref->ndocs);
+	BlockNumber *blocks = palloc(npages * sizeof(BlockNumber));
+	BlockNumber block = ref->live;
+	uint32		n = 0;
+
+	while (n < npages)
+	{
+		Buffer		buffer = live_try_page(index, ref, n, block, BUFFER_LOCK_SHARE);
+
+		if (!BufferIsValid(buffer))
+			break;
+		blocks[n++] = block;
+		block = live_page_header(BufferGetPage(buffer))->next;
+		UnlockReleaseBuffer(buffer);
+		CHECK_FOR_INTERRUPTS();
+	}
+	/* the last page first: a walk after a crash finds what is left */
+	for (uint32 i = 0; i < n / 2; i++)
+	{
+		BlockNumber other = blocks[n - 1 - i];
+
+		blocks[n - 1 - i] = blocks[i];
+		blocks[i] = other;
+	}
+	*nblocks = n;
+	return blocks;
 }

@@ -117,6 +117,9 @@ extern void elac_live_clear(Relation index, const ElacSegmentRef *ref, const Ela
 extern BlockNumber elac_live_create(Relation index, uint64 owner, uint32 ndocs);	/* all alive; returns first page */
 extern BlockNumber *elac_live_blocks(Relation index, const ElacSegmentRef *ref, uint32 *nblocks);
 
+/* The same for freeing: pages up to the first that is not what it should be (damaged, or freed before a crash), last first. */
+extern BlockNumber *elac_live_retired(Relation index, const ElacSegmentRef *ref, uint32 *nblocks);
+
 /* ---- merging (segment/merge.c) ---- */
 
 /*
