@@ -3,6 +3,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import FuncFormatter  # noqa: E402
 
 COLOURS = {"elacsym": "#c0392b", "hnsw-64": "#2471a3", "hnsw-200": "#1a5276", "ivfflat": "#7d8b8f"}
 MARKERS = {"elacsym": "o", "hnsw-64": "s", "hnsw-200": "D", "ivfflat": "^"}
@@ -111,6 +112,11 @@ def table(result):
     return text
 
 
+def _tick(value, position):
+    """Labels 1, 2 and 5 times a power of ten."""
+    return f"{value:,.10g}" if f"{value:e}"[0] in "125" else ""
+
+
 def _curve(axes, part):
     for name, system in part["systems"].items():
         points = system["points"]
@@ -121,6 +127,8 @@ def _curve(axes, part):
                   markerfacecolor="none", linestyle="none")
     axes.set_xlim(right=1.005)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+    axes.yaxis.set_minor_formatter(FuncFormatter(_tick))
     axes.set_xlabel("recall@10 (ringed: default setting)")
     axes.set_ylabel("queries per second, one connection")
     axes.set_title(f"Vectors: {METRICS[part['metric']]}", fontsize=11)
@@ -139,6 +147,7 @@ def _bars(axes, part):
         axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=2)
     axes.set_yticks(places, list(named), fontsize=8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     axes.margins(x=0.15)
     axes.set_xlabel("milliseconds, whole questions, ten best")
     axes.set_title("Text and hybrid", fontsize=11)
