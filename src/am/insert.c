@@ -9,8 +9,11 @@
 #include "postgres.h"
 
 #include "access/amapi.h"
+#include "access/xact.h"
 #include "nodes/execnodes.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
 
 #include "am/am.h"
 #include "guc.h"
@@ -31,6 +34,9 @@ typedef struct InsertCache
  * backend steps in only when it has become this many times too large.
  */
 #define WORKER_SLACK 8
+
+/* Pause of a backend whose maintenance has failed. */
+#define RETRY_AFTER_MS 60000
 
 static InsertCache *
 insert_cache(Relation index, IndexInfo *info)
@@ -53,6 +59,64 @@ insert_cache(Relation index, IndexInfo *info)
 	return cache;
 }
 
+/* Errors that are not the job's own: they end the statement. */
+static bool
+insert_error_is_final(int sqlstate)
+{
+	return sqlstate == ERRCODE_QUERY_CANCELED || ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_OPERATOR_INTERVENTION;
+}
+
+/*
+ * Maintenance in place of a worker.  Its failure (a full disk, a damaged
+ * segment, an indexed expression that raises) is no reason to refuse the row,
+ * which is safe in the delta: it becomes a warning, and this backend leaves
+ * maintenance alone for a while.
+ */
+static void
+insert_maintain(Relation index, Relation heap, uint64 limit)
+{
+	static TimestampTz not_before = 0;
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (GetCurrentTimestamp() < not_before)
+		return;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		ElacJob    *job = elac_job_begin(index, heap);
+
+		job->local_only = true;
+		job->no_sweep = true;
+		elac_job_maintain(job, limit, false);
+		elac_job_end(job);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (insert_error_is_final(error->sqlerrcode))
+			ReThrowError(error);
+		not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_AFTER_MS);
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not flush or merge index \"%s\": %s", RelationGetRelationName(index), error->message),
+				 errdetail("The row is in the index; the work is left to a later statement, VACUUM or a background worker.")));
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+}
+
 bool
 elacinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
 		   IndexUniqueCheck check_unique, bool index_unchanged, IndexInfo *info)
@@ -68,14 +132,7 @@ elacinsert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relatio
 	if (elac_worker_is_running())
 		limit *= WORKER_SLACK;
 	if (lane_rows >= limit)
-	{
-		ElacJob    *job = elac_job_begin(index, heap);
-
-		job->local_only = true;
-		job->no_sweep = true;
-		elac_job_maintain(job, limit, false);
-		elac_job_end(job);
-	}
+		insert_maintain(index, heap, limit);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(cache->row_context);
 	return false;
