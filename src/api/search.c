@@ -31,6 +31,7 @@
 
 #include "api/search_target.h"
 #include "compat.h"
+#include "query/bound_query.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_search);
 
@@ -271,6 +272,41 @@ leg_name_row(const SearchRequest *request, SearchRow *row, HeapTuple result, Tup
 	row->key.len = row->tuple->t_len - SizeofHeapTupleHeader;
 }
 
+/*
+ * Whoever may read a view may order it by score without any privilege on the
+ * table below.  So may a leg, which has to name the index: the server checks
+ * the rights, the view owner's among them, before that is granted, because
+ * functions of the filter may run while the leg is planned.
+ */
+static void
+leg_execute(const SearchRequest *request, SearchLeg leg, SPIPlanPtr plan, Datum query)
+{
+	const ElacSearchTarget *target = request->target;
+	Oid			outer = elac_bound_query_granted;
+	int			result = SPI_OK_SELECT;
+	bool		grant = leg == LEG_TEXT && !target->has_ctid;
+
+	if (grant)
+		result = SPI_execute(psprintf("SELECT %s.* FROM %s LIMIT 0", quote_identifier(get_rel_name(target->relation)),
+									  target->relation_sql), true, 0);
+	if (result == SPI_OK_SELECT)
+	{
+		PG_TRY();
+		{
+			if (grant)
+				elac_bound_query_granted = target->index;
+			result = SPI_execute_plan(plan, &query, NULL, true, 0);
+		}
+		PG_FINALLY();
+		{
+			elac_bound_query_granted = outer;
+		}
+		PG_END_TRY();
+	}
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "could not run leg: %s", SPI_result_code_string(result));
+}
+
 /* Runs a leg; rows with a rank are those with a distance (vector) or a score above 0 (text). */
 static void
 leg_run(const SearchRequest *request, SearchLeg leg, Oid type, Datum query, SearchRows *out)
@@ -281,8 +317,7 @@ leg_run(const SearchRequest *request, SearchLeg leg, Oid type, Datum query, Sear
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare leg: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_plan(plan, &query, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run leg: %s", SPI_result_code_string(SPI_result));
+	leg_execute(request, leg, plan, query);
 
 	old = MemoryContextSwitchTo(request->context);
 	out->rows = palloc_extended(sizeof(SearchRow) * Max(SPI_processed, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);

@@ -12,6 +12,8 @@
 
 #define HEADER_SIZE offsetof(ElacBoundQuery, attnos)
 
+Oid			elac_bound_query_granted = InvalidOid;
+
 ElacBoundQuery *
 elac_bound_query_make(Oid index, const int16 *attnos, int nattnos, Datum query)
 {

