@@ -2,7 +2,7 @@
 CREATE TABLE f (id int PRIMARY KEY, v vector(2));
 CREATE FUNCTION checked(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-	IF v = '[7,7]' AND current_setting('failing.job', true) = 'on' THEN
+	IF v::text = '[7,7]' AND current_setting('failing.job', true) = 'on' THEN
 		RAISE EXCEPTION 'seven is not welcome' USING ERRCODE = 'XX999';
 	END IF;
 	RETURN v;
