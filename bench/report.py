@@ -82,9 +82,9 @@ def _vectors(part):
     return "\n".join(text)
 
 
-def _statements(named):
+def _statements(named, leave_out=()):
     """Statements over the questions, with the marks that any of them has."""
-    marks = [(key, title) for key, title in MARKS if any(key in f for f in named.values())]
+    marks = [(key, title) for key, title in MARKS if key not in leave_out and any(key in f for f in named.values())]
     return _rows(["statement"] + [t for _, t in marks] + SPEED_HEAD,
                  [[name] + [f"{f[key]:.4f}" if key in f else None for key, _ in marks] + _speed(f) for name, f in named.items()])
 
@@ -101,7 +101,7 @@ def _documents(part):
     short = {n: t["short"] for n, t in text.items() if "short" in t}
     if short:
         out += ["Short queries (two or three words), ten best:\n", _statements(short)]
-    out += [f"\n## Hybrid, {METRICS[part['metric']]} and text\n", _statements({**hybrid["legs"], **hybrid["fused"]})]
+    out += [f"\n## Hybrid, {METRICS[part['metric']]} and text\n", _statements({**hybrid["legs"], **hybrid["fused"]}, leave_out=("overlap_at_10",))]
     return "\n".join(out)
 
 
