@@ -65,6 +65,9 @@ admin_compact(ElacJob *job, void *arg)
 	elac_lsm_flush(job);
 	merges = elac_lsm_compact(job, *(bool *) arg);
 	elac_lsm_retire(job);
+	/* everything: pages that a killed backend left behind, too */
+	if (*(bool *) arg)
+		elac_lsm_sweep(job);
 	return merges;
 }
 

@@ -207,18 +207,6 @@ elac_manifest_read_with_lanes(Relation index, ElacLane *lanes)
 	return manifest_read(index, lanes);
 }
 
-void
-elac_lane_read(Relation index, int lane, ElacLane *out)
-{
-	PGAlignedBlock copy;
-	Buffer		buffer = ReadBuffer(index, ELAC_LANE_BLOCK + lane);
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
-	UnlockReleaseBuffer(buffer);
-	elac_lane_get(index, lane, copy.data, out);
-}
-
 /* ---- changing ---- */
 
 ElacManifestChange *

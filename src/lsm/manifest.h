@@ -104,9 +104,6 @@ extern uint64 elac_manifest_allocate_ids(Relation index, int n);
 
 /* ---- lane pages ---- */
 
-/* A validated copy. */
-extern void elac_lane_read(Relation index, int lane, ElacLane *out);
-
 /*
  * Reads the lane on a page that the caller has locked, or a copy of one;
  * raises elac_corrupted() when page or lane make no sense.

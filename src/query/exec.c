@@ -22,7 +22,6 @@
 #include "query/exec.h"
 
 #define FIRST_BATCH_ROWS 20
-#define MAX_FIRST_BATCH_ROWS 2000
 
 static void
 scan_bitmap_init(ElacBitmap *bitmap, uint32 ndocs)
@@ -162,8 +161,6 @@ elac_query_open(const ElacQuery *query)
 	scan->phase = scan_first_phase(query);
 	scan->effort = 1.0;
 	scan->batch_rows = FIRST_BATCH_ROWS;
-	if (query->limit_hint > 0)
-		scan->batch_rows = Min(Max(query->limit_hint, FIRST_BATCH_ROWS / 2), MAX_FIRST_BATCH_ROWS);
 	scan_open_sources(scan);
 	if (scan->phase == ELAC_PHASE_RANKED && query->order == ELAC_ORDER_VECTOR)
 		scan->heap_fetch = elac_heap_fetch_begin(query->index, query->heap, query->snapshot);

@@ -68,7 +68,6 @@ typedef struct ElacQuery
 	const float *vector;		/* prepared */
 	/* ELAC_ORDER_TEXT: df and statistics complete, prepared; NULL query: every score NULL */
 	ElacBm25Query *text;
-	int64		limit_hint;		/* rows probably wanted; 0 = unknown */
 } ElacQuery;
 
 /* A row found. */

@@ -73,12 +73,6 @@ elac_segment_ndocs(const ElacSegment *segment)
 }
 
 ElacBlobReader *
-elac_segment_head(ElacSegment *segment)
-{
-	return segment->head;
-}
-
-ElacBlobReader *
 elac_segment_body(ElacSegment *segment)
 {
 	return segment->body;

@@ -81,8 +81,7 @@ extern ElacVectorReader *elac_segment_vector(ElacSegment *segment);	/* NULL with
 extern ElacTextReader *elac_segment_text(ElacSegment *segment, int column);
 extern ElacAttrReader *elac_segment_attr(ElacSegment *segment, int column);
 
-/* Both blobs' readers, for elac_blob_wait(). */
-extern ElacBlobReader *elac_segment_head(ElacSegment *segment);
+/* The body's reader, for elac_blob_wait(); the head is always local. */
 extern ElacBlobReader *elac_segment_body(ElacSegment *segment);
 
 /* Heap tid of a document. */
