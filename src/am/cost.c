@@ -23,7 +23,7 @@
 #include "am/order.h"
 #include "compat.h"
 
-/* A quantized code costs about 4 ns, an operator call about 25 times that. */
+/* A quantized code costs some nanoseconds (vector/README.md); an operator call is taken for 25 of them, not measured. */
 #define CODE_COST_FACTOR 0.04
 /* A stored value that repeats is looked at once: average over dictionaries and plain columns. */
 #define VALUE_COST_FACTOR 0.2
