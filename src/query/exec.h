@@ -67,6 +67,21 @@ struct ElacScan
 extern bool elac_vector_batch(ElacScan *scan);
 extern bool elac_text_batch(ElacScan *scan);
 
+/* A candidate whose exact distance is known. */
+typedef struct ElacRankedRow
+{
+	double		distance;		/* as the operator returns it */
+	float		internal;		/* as candidates carry it */
+	uint32		source;
+	ElacDoc		doc;
+	ItemPointerData tid;
+} ElacRankedRow;
+
+/* query/rerank.c: distances as candidates carry them (squared for L2); the best `wanted` rows of the candidates, palloc'd. */
+extern float elac_rerank_internal(ElacMetric metric, double distance);
+extern ElacRankedRow *elac_rerank_rows(ElacScan *scan, const ElacVectorCandidate *candidates, uint32 ncandidates,
+									   uint32 wanted, uint32 *nrows);
+
 /* Rows of a source that belong into the REST or NULL phase, ANDed with pending; palloc'd. */
 extern ElacBitmap *elac_phase_rows(ElacScan *scan, ElacSource *source, ElacScanPhase phase);
 

@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#include "lib/binaryheap.h"
 #include "miscadmin.h"
 
 #include "guc.h"
@@ -109,13 +108,6 @@ batch_choose_lists(ElacScan *scan, BatchProbe *probes)
 	return all;
 }
 
-/* Distances as candidates carry them: squared for L2. */
-static float
-batch_internal(ElacMetric metric, double distance)
-{
-	return metric == ELAC_METRIC_L2 ? (float) (distance * distance) : (float) distance;
-}
-
 /* Delta rows have their exact distance at once: bound and estimate are it. */
 static void
 batch_scan_delta(ElacScan *scan, ElacVectorHeap *heap)
@@ -132,7 +124,7 @@ batch_scan_delta(ElacScan *scan, ElacVectorHeap *heap)
 		CHECK_FOR_INTERRUPTS();
 		if (elac_delta_vector(scan->delta, doc, &vector) == ELAC_VECTOR_FINITE)
 		{
-			candidate.estimate = batch_internal(column->metric,
+			candidate.estimate = elac_rerank_internal(column->metric,
 												elac_vector_distance(column->metric, scan->query.vector, vector, column->dim));
 			candidate.lower = candidate.estimate;
 			candidate.source = scan->nsources - 1;
@@ -166,112 +158,8 @@ batch_candidates(ElacScan *scan, uint32 capacity, uint32 *ncandidates, bool *com
 	return candidates;
 }
 
-/* A candidate whose exact distance is known. */
-typedef struct BatchRow
-{
-	double		distance;		/* as the operator returns it */
-	float		internal;		/* as candidates carry it */
-	uint32		source;
-	ElacDoc		doc;
-	ItemPointerData tid;
-} BatchRow;
-
-static int
-batch_row_compare(const void *a, const void *b)
-{
-	const BatchRow *left = (const BatchRow *) a;
-	const BatchRow *right = (const BatchRow *) b;
-
-	if (left->distance != right->distance)
-		return left->distance < right->distance ? -1 : 1;
-	return ItemPointerCompare(unconstify(ItemPointerData *, &left->tid), unconstify(ItemPointerData *, &right->tid));
-}
-
-/* Worst row on top. */
-static int
-batch_heap_compare(Datum a, Datum b, void *arg)
-{
-	return batch_row_compare(DatumGetPointer(a), DatumGetPointer(b));
-}
-
-/*
- * Reads the row of a candidate; false when the snapshot does not see it, in
- * which case it is no longer pending.
- */
-static bool
-batch_read_row(ElacScan *scan, const ElacVectorCandidate *candidate, float *buffer, BatchRow *row)
-{
-	ElacSource *source = &scan->sources[candidate->source];
-	const ElacColumn *column = &scan->schema->columns[scan->schema->vector_column];
-
-	row->source = candidate->source;
-	row->doc = candidate->doc;
-	elac_source_tid(scan, source, candidate->doc, &row->tid);
-	if (elac_heap_fetch_vector(scan->heap_fetch, &row->tid, buffer) != ELAC_VECTOR_FINITE)
-	{
-		elac_bitmap_clear(&source->pending, candidate->doc);
-		return false;
-	}
-	scan->counters.reranked++;
-	row->distance = elac_vector_distance(column->metric, scan->query.vector, buffer, column->dim);
-	row->internal = batch_internal(column->metric, row->distance);
-	return true;
-}
-
-/*
- * The best `wanted` candidates by exact distance.  Candidates come by lower
- * bound: once the worst of `wanted` rows is below the next bound, the rest
- * cannot improve on it.
- */
-static BatchRow *
-batch_rerank(ElacScan *scan, const ElacVectorCandidate *candidates, uint32 ncandidates, uint32 wanted, uint32 *nrows)
-{
-	const ElacColumn *column = &scan->schema->columns[scan->schema->vector_column];
-	float	   *buffer = palloc(sizeof(float) * column->dim);
-	BatchRow   *rows = palloc_extended(sizeof(BatchRow) * Max(Min(wanted, ncandidates), 1), MCXT_ALLOC_HUGE);
-	/* only needed when there are more candidates than rows wanted */
-	binaryheap *worst = ncandidates > wanted ? binaryheap_allocate(Max(wanted, 1), batch_heap_compare, NULL) : NULL;
-	uint32		n = 0;
-
-	for (uint32 i = 0; i < ncandidates; i++)
-	{
-		BatchRow	row;
-		BatchRow   *top;
-
-		CHECK_FOR_INTERRUPTS();
-		if (n == wanted)
-		{
-			top = (BatchRow *) DatumGetPointer(binaryheap_first(worst));
-			if (top->internal < candidates[i].lower)
-				break;
-		}
-		if (!batch_read_row(scan, &candidates[i], buffer, &row))
-			continue;
-		if (n < wanted)
-		{
-			rows[n] = row;
-			if (worst != NULL)
-				binaryheap_add(worst, PointerGetDatum(&rows[n]));
-			n++;
-			continue;
-		}
-		top = (BatchRow *) DatumGetPointer(binaryheap_first(worst));
-		if (batch_row_compare(&row, top) < 0)
-		{
-			*top = row;
-			binaryheap_replace_first(worst, PointerGetDatum(top));
-		}
-	}
-	if (worst != NULL)
-		binaryheap_free(worst);
-	pfree(buffer);
-	qsort(rows, n, sizeof(BatchRow), batch_row_compare);
-	*nrows = n;
-	return rows;
-}
-
 static void
-batch_emit(ElacScan *scan, const BatchRow *rows, uint32 nrows)
+batch_emit(ElacScan *scan, const ElacRankedRow *rows, uint32 nrows)
 {
 	scan->results = palloc_extended(sizeof(ElacResult) * nrows, MCXT_ALLOC_HUGE);
 	scan->nresults = nrows;
@@ -295,12 +183,12 @@ elac_vector_batch(ElacScan *scan)
 		uint32		nrows;
 		bool		complete;
 		ElacVectorCandidate *candidates = batch_candidates(scan, capacity, &ncandidates, &complete);
-		BatchRow   *rows;
+		ElacRankedRow   *rows;
 
 		CHECK_FOR_INTERRUPTS();
 		if (complete && ncandidates > wanted)
 			wanted = ncandidates;	/* the last batch: all that is left */
-		rows = batch_rerank(scan, candidates, ncandidates, wanted, &nrows);
+		rows = elac_rerank_rows(scan, candidates, ncandidates, wanted, &nrows);
 		pfree(candidates);
 
 		/*
