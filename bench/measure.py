@@ -40,7 +40,7 @@ def _machine_busy_s():
     return (user + nice + system + irq + softirq + steal) / CLOCK_TICKS
 
 
-def _process_s(pid):
+def process_s(pid):
     """Processor seconds of a process, to the nanosecond."""
     try:
         with open(f"/proc/{pid}/schedstat") as stat:
@@ -76,7 +76,7 @@ class BuildSampler(threading.Thread):
         self.private_kb = 0
         self.shared_bytes = 0
         self.shared_before = self._dynamic_shared()
-        self.processor_s = {pid: _process_s(pid)}
+        self.processor_s = {pid: process_s(pid)}
         self.began_s = self.processor_s[pid]
         self.ended = threading.Event()
 
@@ -114,7 +114,7 @@ class BuildSampler(threading.Thread):
         pids = [self.pid, *self._workers()]
         self.private_kb = max(self.private_kb, sum(self._private_kb(p) for p in pids))
         for pid in pids:
-            self.processor_s[pid] = max(self.processor_s.get(pid, 0.0), _process_s(pid))
+            self.processor_s[pid] = max(self.processor_s.get(pid, 0.0), process_s(pid))
         self.shared_bytes = max(self.shared_bytes, self._dynamic_shared() - self.shared_before)
 
     def run(self):
@@ -188,10 +188,10 @@ def run_rounds(connection, calls, rounds, budget_s):
     gc.collect()
     gc.disable()
     neighbours = Neighbours()
-    whole_s = _process_s(connection.pid)
+    whole_s = process_s(connection.pid)
     for _ in range(rounds):
         latency = np.empty(len(chosen))
-        processor_s = _process_s(connection.pid)
+        processor_s = process_s(connection.pid)
         for i, position in enumerate(chosen):
             start = time.perf_counter()
             result = calls[position].run()
@@ -199,8 +199,8 @@ def run_rounds(connection, calls, rounds, budget_s):
             connection.rows(result)
         latency *= 1e3
         figures.append([1e3 / latency.mean(), *np.percentile(latency, [50, 95, 99]), latency.max(),
-                        (_process_s(connection.pid) - processor_s) * 1e3 / len(chosen)])
-    others = neighbours.cores(_process_s(connection.pid) - whole_s)
+                        (process_s(connection.pid) - processor_s) * 1e3 / len(chosen)])
+    others = neighbours.cores(process_s(connection.pid) - whole_s)
     gc.enable()
     qps, p50, p95, p99, worst, processor_ms = np.median(figures, axis=0)
     speeds = [f[0] for f in figures]
