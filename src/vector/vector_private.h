@@ -38,6 +38,8 @@ typedef struct ElacQueryCut
 	float	   *add;			/* g_add: the list's part of the estimate */
 	float	   *lambda;			/* factor of the codes' `add` */
 	float	   *spread;			/* factor of the codes' `error` */
+	float	   *distance;		/* add in the order of order */
+	ElacVectorLists lists;
 } ElacQueryCut;
 
 struct ElacVectorQuery

@@ -231,6 +231,12 @@ elac_vector_query_cut(ElacVectorQuery *query, int cut)
 						   &result->add[list], &result->lambda[list], &result->spread[list]);
 	}
 	elac_query_sort(result->add, n, order);
+	result->distance = palloc_extended((Size) n * sizeof(float), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < n; i++)
+		result->distance[i] = result->add[order[i]];
+	result->lists.n = n;
+	result->lists.order = order;
+	result->lists.distance = result->distance;
 	result->order = order;
 	MemoryContextSwitchTo(old);
 	return result;
@@ -242,4 +248,12 @@ elac_vector_query_lists(ElacVectorQuery *query, int cut)
 	if (cut < 0 || cut >= elac_codebook_ncuts(query->codebook))
 		elog(ERROR, "codebook has no cut %d", cut);
 	return elac_vector_query_cut(query, cut)->order;
+}
+
+const ElacVectorLists *
+elac_vector_query_ensure(ElacVectorQuery *query, int cut, uint32 n)
+{
+	if (cut < 0 || cut >= elac_codebook_ncuts(query->codebook))
+		elog(ERROR, "codebook has no cut %d", cut);
+	return &elac_vector_query_cut(query, cut)->lists;
 }

@@ -66,6 +66,24 @@ extern ElacVectorQuery *elac_vector_query_begin(const ElacCodebook *codebook, co
  */
 extern const uint32 *elac_vector_query_lists(ElacVectorQuery *query, int cut);
 
+/* Lists of a cut as a query meets them. */
+typedef struct ElacVectorLists
+{
+	uint32		n;				/* how many are known, nearest first */
+	const uint32 *order;		/* their numbers */
+	const float *distance;		/* of their centroids, beside order: L2 squared, or -ip, or 1 - ip */
+} ElacVectorLists;
+
+/*
+ * The n nearest lists of a cut (all when there are not so many), in ascending
+ * exact distance of their centroids.  What was handed out stays, so the next
+ * call goes on where this one ended; order and distance stay where they are as
+ * long as the query.  Asking for few is cheap: only the coded centroids are
+ * looked at for lists far away.  An estimate's bound that fails (four standard
+ * deviations) puts a list later than its distance says, never loses it.
+ */
+extern const ElacVectorLists *elac_vector_query_ensure(ElacVectorQuery *query, int cut, uint32 n);
+
 /* A document found, with its estimated distance and a probable lower bound. */
 typedef struct ElacVectorCandidate
 {
