@@ -17,6 +17,7 @@ struct ElacVectorHeap
 	uint32		n;
 	uint32		allocated;		/* grows: a large capacity is often not filled */
 	ElacVectorCandidate *items;
+	ElacVectorWatch *watch;		/* NULL: nobody asks */
 };
 
 ElacVectorHeap *
@@ -28,6 +29,12 @@ elac_vector_heap_create(uint32 capacity)
 	heap->allocated = Min(heap->capacity, 256);
 	heap->items = palloc(heap->allocated * sizeof(ElacVectorCandidate));
 	return heap;
+}
+
+ElacVectorWatch **
+elac_vector_heap_watch_of(ElacVectorHeap *heap)
+{
+	return &heap->watch;
 }
 
 float
@@ -61,6 +68,9 @@ elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate
 {
 	ElacVectorCandidate unknown;
 	uint32		position;
+
+	if (heap->watch != NULL)
+		elac_vector_watch_push(heap->watch, candidate->estimate);
 
 	/* a distance that overflowed: keep it while there is room, to be looked at exactly */
 	if (isnan(candidate->estimate))

@@ -64,4 +64,10 @@ extern const ElacQueryCut *elac_vector_query_cut(ElacVectorQuery *query, int cut
 /* Estimate of the worst candidate of a full heap, else infinity. */
 extern float elac_vector_heap_threshold(const ElacVectorHeap *heap);
 
+/* Beside a heap: its best k estimates (vector_watch.c). */
+typedef struct ElacVectorWatch ElacVectorWatch;
+
+extern ElacVectorWatch **elac_vector_heap_watch_of(ElacVectorHeap *heap);
+extern void elac_vector_watch_push(ElacVectorWatch *watch, float estimate);
+
 #endif							/* ELAC_VECTOR_PRIVATE_H */

@@ -102,6 +102,16 @@ typedef struct ElacVectorHeap ElacVectorHeap;
 extern ElacVectorHeap *elac_vector_heap_create(uint32 capacity);
 extern void elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate);
 
+/*
+ * Watches the best k candidates by estimate of an empty heap whose capacity is
+ * at least k; with records, keeps the estimates that entered them, in order.
+ * Calls of elac_vector_heap_moved() say whether the best k have changed since
+ * the call before.  Gone with the heap's context; finish leaves it as it is.
+ */
+extern void elac_vector_heap_watch(ElacVectorHeap *heap, uint32 k, bool records);
+extern bool elac_vector_heap_moved(ElacVectorHeap *heap);
+extern const float *elac_vector_heap_recorded(ElacVectorHeap *heap, uint32 *n);
+
 /* Sorted by lower bound, ascending; empties the heap.  palloc'd. */
 extern ElacVectorCandidate *elac_vector_heap_finish(ElacVectorHeap *heap, uint32 *ncandidates);
 
