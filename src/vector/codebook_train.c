@@ -6,9 +6,7 @@
  * 1. Leaves.  Flat k-means with K clusters costs n * K; splitting first into
  *	  sqrt(K) parts and then each part in proportion to its rows costs
  *	  n * sqrt(K), and gives dense regions more leaves, which balances them.
- * 2. Tree.  Leaf centroids are clustered top-down into groups; a cut has
- *	  ELAC_CUT_FANOUT times the lists of the next coarser one, so that for any
- *	  size of segment some cut has a mean list within 100..250.
+ * 2. Tree above them: codebook_tree.c.
  * 3. Settling.  The sample is assigned through the tree as rows will be, and
  *	  every centroid becomes the mean of what fell to it.
  *
@@ -23,10 +21,8 @@
 #include "utils/memutils.h"
 
 #include "vector/codebook_private.h"
+#include "vector/codebook_tree.h"
 #include "vector/kmeans.h"
-
-/* sqrt(250 / 100) on either side of the target */
-#define ELAC_CUT_FANOUT 2.5
 
 /* Sample rows wanted for a leaf, and fewest with which one is made. */
 #define ELAC_SAMPLE_PER_LEAF 64
@@ -50,7 +46,6 @@ typedef struct ElacTrain
 	uint32		nleaves;		/* made so far */
 	uint32		max_leaves;		/* room in leaves */
 	float	   *leaves;
-	uint32	   *order;			/* leaves in depth-first order */
 } ElacTrain;
 
 static uint64
@@ -179,136 +174,6 @@ elac_train_leaves(ElacTrain *train, uint32 *members, uint64 n, uint32 k, int dep
 	pfree(starts);
 }
 
-/*
- * Refines a cut of the tree: splits each of its lists of leaves into about
- * (leaves / group) lists, reordering train->order within the list.
- */
-static void
-elac_train_refine_cut(ElacTrain *train, const ElacCodebookCut *coarse, double group, ElacCodebookCut *fine)
-{
-	int			dim = train->params->dim;
-	uint32	   *assignment = palloc_extended(train->nleaves * sizeof(uint32), MCXT_ALLOC_HUGE);
-	uint32	   *copy = palloc_extended(train->nleaves * sizeof(uint32), MCXT_ALLOC_HUGE);
-
-	fine->nlists = 0;
-	fine->first_leaf = palloc_extended(((Size) train->nleaves + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (uint32 list = 0; list < coarse->nlists; list++)
-	{
-		uint32		first = coarse->first_leaf[list];
-		uint32		n = coarse->first_leaf[list + 1] - first;
-		uint32		k = (uint32) Max(Min(rint(n / group), n), 1);
-		uint32		position = first;
-
-		CHECK_FOR_INTERRUPTS();
-		if (k > 1)
-		{
-			ElacKmeans	input = {0};
-			float	   *centroids = palloc_extended((Size) k * dim * sizeof(float), MCXT_ALLOC_HUGE);
-
-			input.points = train->leaves;
-			input.members = train->order + first;
-			input.n = n;
-			input.dim = dim;
-			input.k = k;
-			input.iterations = ELAC_TRAIN_ITERATIONS;
-			input.rng = &train->rng;
-			k = elac_kmeans_run(&input, centroids, assignment);
-			pfree(centroids);
-		}
-		else
-			memset(assignment, 0, n * sizeof(uint32));
-
-		memcpy(copy, train->order + first, n * sizeof(uint32));
-		for (uint32 c = 0; c < k; c++)
-		{
-			fine->first_leaf[fine->nlists++] = position;
-			for (uint32 i = 0; i < n; i++)
-				if (assignment[i] == c)
-					train->order[position++] = copy[i];
-		}
-	}
-	fine->first_leaf[fine->nlists] = train->nleaves;
-	pfree(assignment);
-	pfree(copy);
-}
-
-/* Builds cuts above the leaves and orders the leaves depth-first. */
-static void
-elac_train_tree(ElacTrain *train, ElacCodebook *codebook)
-{
-	ElacCodebookCut current = {0};
-	ElacCodebookCut *last;
-	int			depth = (int) ceil(log(Max(train->nleaves, 2)) / log(ELAC_CUT_FANOUT));
-	int			dim = train->params->dim;
-
-	current.nlists = 1;
-	current.first_leaf = palloc(2 * sizeof(uint32));
-	current.first_leaf[0] = 0;
-	current.first_leaf[1] = train->nleaves;
-	codebook->cuts[0] = current;
-	codebook->ncuts = 1;
-
-	/* beyond 16 cuts the coarsest ones are left out: they serve small segments only */
-	depth = Min(depth, ELAC_CODEBOOK_MAX_CUTS - 1);
-
-	for (int level = depth - 1; level >= 1; level--)
-	{
-		ElacCodebookCut fine = {0};
-
-		elac_train_refine_cut(train, &codebook->cuts[codebook->ncuts - 1], pow(ELAC_CUT_FANOUT, level), &fine);
-		if (fine.nlists > codebook->cuts[codebook->ncuts - 1].nlists && fine.nlists < train->nleaves)
-			codebook->cuts[codebook->ncuts++] = fine;
-	}
-	if (train->nleaves > 1)
-	{
-		last = &codebook->cuts[codebook->ncuts++];
-		last->nlists = train->nleaves;
-		last->first_leaf = palloc_extended(((Size) train->nleaves + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-		for (Size leaf = 0; leaf <= train->nleaves; leaf++)
-			last->first_leaf[leaf] = leaf;
-	}
-	for (int cut = 0; cut < codebook->ncuts; cut++)
-		codebook->cuts[cut].centroids =
-			palloc_extended((Size) codebook->cuts[cut].nlists * dim * sizeof(float), MCXT_ALLOC_HUGE);
-	last = &codebook->cuts[codebook->ncuts - 1];
-	for (uint32 leaf = 0; leaf < train->nleaves; leaf++)
-		memcpy(last->centroids + (Size) leaf * dim, train->leaves + (Size) train->order[leaf] * dim, dim * sizeof(float));
-}
-
-/* Every inner centroid becomes the mean of its leaves, weighted by count. */
-static void
-elac_train_inner(ElacCodebook *codebook, const uint64 *counts)
-{
-	int			dim = codebook->params.dim;
-	const ElacCodebookCut *leaves = &codebook->cuts[codebook->ncuts - 1];
-	double	   *sum = palloc(dim * sizeof(double));
-
-	for (int cut = 0; cut < codebook->ncuts - 1; cut++)
-	{
-		ElacCodebookCut *c = &codebook->cuts[cut];
-
-		for (uint32 list = 0; list < c->nlists; list++)
-		{
-			double		total = 0;
-
-			CHECK_FOR_INTERRUPTS();
-			memset(sum, 0, dim * sizeof(double));
-			for (uint32 leaf = c->first_leaf[list]; leaf < c->first_leaf[list + 1]; leaf++)
-			{
-				/* a leaf without rows still has a place */
-				double		weight = Max(counts[leaf], 1);
-
-				total += weight;
-				for (int d = 0; d < dim; d++)
-					sum[d] += weight * leaves->centroids[(Size) leaf * dim + d];
-			}
-			for (int d = 0; d < dim; d++)
-				c->centroids[(Size) list * dim + d] = (float) (sum[d] / total);
-		}
-	}
-	pfree(sum);
-}
-
 /* Assigns the sample through the tree; leaves become the means of their rows. */
 static void
 elac_train_settle(ElacTrain *train, ElacCodebook *codebook)
@@ -321,7 +186,7 @@ elac_train_settle(ElacTrain *train, ElacCodebook *codebook)
 	uint32	   *sorted = palloc_extended(train->nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
 	uint64		total = 0;
 
-	elac_train_inner(codebook, counts);
+	elac_codebook_average_tree(codebook, counts);
 	for (uint64 i = 0; i < train->nsample; i++)
 	{
 		if (i % 64 == 0)
@@ -342,7 +207,7 @@ elac_train_settle(ElacTrain *train, ElacCodebook *codebook)
 		if (counts[leaf] > 0)
 			elac_kmeans_mean(train->sample, sorted + next[leaf] - counts[leaf], counts[leaf], dim,
 							 leaves->centroids + (Size) leaf * dim);
-	elac_train_inner(codebook, counts);
+	elac_codebook_average_tree(codebook, counts);
 	pfree(counts);
 	pfree(next);
 	pfree(assigned);
@@ -385,6 +250,7 @@ elac_codebook_train(const ElacCodebookParams *params, const float *sample, uint6
 		MemoryContext result = CurrentMemoryContext;
 		MemoryContext work = AllocSetContextCreate(result, "elacsym training", ALLOCSET_DEFAULT_SIZES);
 		uint32	   *members;
+		uint32	   *order;
 
 		MemoryContextSwitchTo(work);
 		train.max_leaves = (uint32) wanted + (uint32) wanted / 8 + 8;
@@ -393,11 +259,9 @@ elac_codebook_train(const ElacCodebookParams *params, const float *sample, uint6
 		for (uint64 i = 0; i < nsample; i++)
 			members[i] = (uint32) i;
 		elac_train_leaves(&train, members, nsample, (uint32) wanted, 0);
-		train.order = palloc_extended(train.nleaves * sizeof(uint32), MCXT_ALLOC_HUGE);
-		for (uint32 i = 0; i < train.nleaves; i++)
-			train.order[i] = i;
+		order = palloc_extended(train.nleaves * sizeof(uint32), MCXT_ALLOC_HUGE);
 		MemoryContextSwitchTo(result);
-		elac_train_tree(&train, codebook);
+		elac_codebook_grow_tree(codebook, train.leaves, train.nleaves, &train.rng, order);
 		MemoryContextSwitchTo(work);
 		elac_train_settle(&train, codebook);
 		MemoryContextSwitchTo(result);
