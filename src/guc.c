@@ -12,6 +12,8 @@
 #include "guc.h"
 
 int			elac_guc_probes = 0;
+double		elac_guc_target_recall = 0.95;
+bool		elac_guc_collect_queries = true;
 double		elac_guc_epsilon = 1.9;
 int			elac_guc_delta_limit = 1000;
 int			elac_guc_session_cache_kb = 64 * 1024;
@@ -24,10 +26,20 @@ void
 elac_guc_init(void)
 {
 	DefineCustomIntVariable("elacsym.probes",
-							"Lists that a vector query scans before it returns its first rows.",
-							"0 chooses the number from the size of the index.",
+							"Lists of each segment that a vector query scans before it returns its first rows.",
+							"0 scans until elacsym.target_recall is reached.",
 							&elac_guc_probes, 0, 0, INT_MAX, PGC_USERSET, 0,
 							NULL, NULL, NULL);
+	DefineCustomRealVariable("elacsym.target_recall",
+							 "Share of the true nearest rows that a vector query is to find.",
+							 "1 scans everything.",
+							 &elac_guc_target_recall, 0.95, 0.5, 1.0, PGC_USERSET, GUC_EXPLAIN,
+							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("elacsym.collect_queries",
+							 "Keeps a random sample of query vectors within each index, to calibrate it by.",
+							 NULL,
+							 &elac_guc_collect_queries, true, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
 	DefineCustomRealVariable("elacsym.epsilon",
 							 "Width of the bound on quantized distances, in standard deviations.",
 							 "Larger is more exact and slower.",

@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 extern int	elac_guc_probes;	/* lists probed first; 0 = chosen from the index */
+extern double elac_guc_target_recall;	/* share of the true nearest rows that a vector query is to find */
+extern bool elac_guc_collect_queries;	/* keep a sample of query vectors within the index, for calibration */
 extern double elac_guc_epsilon;	/* RaBitQ error bound, in standard deviations */
 extern int	elac_guc_delta_limit;	/* rows in the delta that trigger a flush */
 extern int	elac_guc_session_cache_kb;	/* per-session cache of remote pages */
