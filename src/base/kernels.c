@@ -6,6 +6,7 @@
  * variable ELACSYM_KERNELS names another one; a name that this processor or
  * build does not have is ignored, for a wrong choice would be a crash.
  */
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,31 @@ const ElacPackedControl elac_packed_control[8] = {
 	PACKED_CONTROL(0), PACKED_CONTROL(1), PACKED_CONTROL(2), PACKED_CONTROL(3),
 	PACKED_CONTROL(4), PACKED_CONTROL(5), PACKED_CONTROL(6), PACKED_CONTROL(7)
 };
+
+/* A panel: half the squared norms of 16 centroids, then their components side by side. */
+void
+elac_assign_pack(const float *centroids, size_t ncentroids, size_t dim, float *packed)
+{
+	for (size_t first = 0; first < ncentroids; first += ELAC_ASSIGN_PANEL)
+	{
+		for (size_t lane = 0; lane < ELAC_ASSIGN_PANEL; lane++)
+		{
+			const float *centroid = centroids + (first + lane) * dim;
+			bool		present = first + lane < ncentroids;
+			double		square = 0;
+
+			for (size_t d = 0; d < dim; d++)
+			{
+				float		value = present ? centroid[d] : 0;
+
+				packed[(d + 1) * ELAC_ASSIGN_PANEL + lane] = value;
+				square += (double) value * value;
+			}
+			packed[lane] = present ? (float) (square / 2) : INFINITY;
+		}
+		packed += (dim + 1) * ELAC_ASSIGN_PANEL;
+	}
+}
 
 static bool
 kernels_always_present(void)

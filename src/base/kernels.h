@@ -50,7 +50,39 @@ typedef struct ElacKernels
 	 * width 1..7 bits packed low bits first (base/bitpack.h), n of them.
 	 */
 	float		(*ip_packed) (const float *q, const uint8_t *code, unsigned width, size_t n);
+
+	/*
+	 * Many vectors against many centroids: score(x, c) = |c|^2 / 2 - <x, c>,
+	 * smallest for the nearest centroid; |x - c|^2 = |x|^2 + 2 score.  Both
+	 * take rows by pointer and centroids as elac_assign_pack() wrote them, in
+	 * any number.  assign_block gives the nearest centroid of each row (the
+	 * lowest number of equals; 0 and infinity when no score is finite) with
+	 * its score; score_block gives all: scores[row * ELAC_ASSIGN_STRIDE(n) + c]
+	 * (what lies behind c = n is infinite).  Worth calling with some dozens of
+	 * rows at once.  A score is off by rounding relative to |x||c|: data far
+	 * from the origin are centred first.
+	 */
+	void		(*assign_block) (const float *const *rows, size_t nrows, const float *packed, size_t ncentroids,
+								 size_t dim, uint32_t *nearest, float *scores);
+	void		(*score_block) (const float *const *rows, size_t nrows, const float *packed, size_t ncentroids,
+								size_t dim, float *scores);
 } ElacKernels;
+
+/* Centroids beside each other in a packed panel. */
+#define ELAC_ASSIGN_PANEL 16
+
+/* n rounded up to whole panels. */
+#define ELAC_ASSIGN_STRIDE(n) (((n) + ELAC_ASSIGN_PANEL - 1) / ELAC_ASSIGN_PANEL * ELAC_ASSIGN_PANEL)
+
+/* Floats that n packed centroids take. */
+static inline size_t
+elac_assign_packed_floats(size_t ncentroids, size_t dim)
+{
+	return ELAC_ASSIGN_STRIDE(ncentroids) * (dim + 1);
+}
+
+/* Packs n centroids (row-major) for assign_block and score_block. */
+extern void elac_assign_pack(const float *centroids, size_t ncentroids, size_t dim, float *packed);
 
 /* Best for this processor; ELACSYM_KERNELS=name in the environment forces one. */
 extern const ElacKernels *elac_kernels(void);

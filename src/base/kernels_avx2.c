@@ -334,6 +334,13 @@ avx2_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 	return avx2_sum(_mm256_add_ps(acc0, acc1));
 }
 
+#define ASSIGN_NAME(x) avx2_##x
+#define ASSIGN_TARGET AVX2
+#define ASSIGN_LANES 8
+#define ASSIGN_PANELS 1
+#define ASSIGN_ROWS 4
+#include "base/kernels_assign_impl.h"
+
 const ElacKernels elac_kernels_avx2 = {
 	.name = "avx2",
 	.l2sq_f32 = avx2_l2sq_f32,
@@ -349,6 +356,8 @@ const ElacKernels elac_kernels_avx2 = {
 	.hadamard = avx2_hadamard,
 	.fastscan32 = avx2_fastscan32,
 	.ip_packed = avx2_ip_packed,
+	.assign_block = avx2_assign_block,
+	.score_block = avx2_score_block,
 };
 
 #endif							/* ELAC_KERNELS_X86 */

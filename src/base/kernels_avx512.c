@@ -306,6 +306,13 @@ avx512_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 	return _mm512_reduce_add_ps(_mm512_add_ps(acc0, acc1));
 }
 
+#define ASSIGN_NAME(x) avx512_##x
+#define ASSIGN_TARGET AVX512
+#define ASSIGN_LANES 16
+#define ASSIGN_PANELS 2
+#define ASSIGN_ROWS 8
+#include "base/kernels_assign_impl.h"
+
 const ElacKernels elac_kernels_avx512 = {
 	.name = "avx512",
 	.l2sq_f32 = avx512_l2sq_f32,
@@ -321,6 +328,8 @@ const ElacKernels elac_kernels_avx512 = {
 	.hadamard = avx512_hadamard,
 	.fastscan32 = avx512_fastscan32,
 	.ip_packed = avx512_ip_packed,
+	.assign_block = avx512_assign_block,
+	.score_block = avx512_score_block,
 };
 
 #endif							/* ELAC_KERNELS_X86 */

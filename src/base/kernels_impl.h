@@ -38,6 +38,9 @@ typedef struct ElacPackedControl
 
 extern const ElacPackedControl elac_packed_control[8];
 
+/* Floats of packed centroids that a pass over the rows keeps in the cache: 256 kB. */
+#define ELAC_ASSIGN_TILE_FLOATS 65536
+
 extern const ElacKernels elac_kernels_scalar;
 #ifdef ELAC_KERNELS_X86
 extern const ElacKernels elac_kernels_avx2;

@@ -296,6 +296,13 @@ neon_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 	return vaddvq_f32(vaddq_f32(acc0, acc1));
 }
 
+#define ASSIGN_NAME(x) neon_##x
+#define ASSIGN_TARGET
+#define ASSIGN_LANES 4
+#define ASSIGN_PANELS 1
+#define ASSIGN_ROWS 4
+#include "base/kernels_assign_impl.h"
+
 const ElacKernels elac_kernels_neon = {
 	.name = "neon",
 	.l2sq_f32 = neon_l2sq_f32,
@@ -311,6 +318,8 @@ const ElacKernels elac_kernels_neon = {
 	.hadamard = neon_hadamard,
 	.fastscan32 = neon_fastscan32,
 	.ip_packed = neon_ip_packed,
+	.assign_block = neon_assign_block,
+	.score_block = neon_score_block,
 };
 
 #endif							/* ELAC_KERNELS_ARM */

@@ -276,6 +276,58 @@ scalar_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 	return scalar_sum_lanes(lanes);
 }
 
+/* Scores of the 16 centroids of a panel. */
+static void
+scalar_score_panel(const float *x, const float *panel, size_t dim, float scores[ELAC_ASSIGN_PANEL])
+{
+	float		sum[ELAC_ASSIGN_PANEL];
+
+	memcpy(sum, panel, sizeof(sum));
+	for (size_t d = 0; d < dim; d++)
+	{
+		panel += ELAC_ASSIGN_PANEL;
+		for (size_t lane = 0; lane < ELAC_ASSIGN_PANEL; lane++)
+			sum[lane] -= x[d] * panel[lane];
+	}
+	memcpy(scores, sum, sizeof(sum));
+}
+
+static void
+scalar_score_block(const float *const *rows, size_t nrows, const float *packed, size_t ncentroids, size_t dim,
+				   float *scores)
+{
+	size_t		stride = ELAC_ASSIGN_STRIDE(ncentroids);
+
+	for (size_t row = 0; row < nrows; row++)
+		for (size_t c = 0; c < ncentroids; c += ELAC_ASSIGN_PANEL)
+			scalar_score_panel(rows[row], packed + c * (dim + 1), dim, scores + row * stride + c);
+}
+
+static void
+scalar_assign_block(const float *const *rows, size_t nrows, const float *packed, size_t ncentroids, size_t dim,
+					uint32_t *nearest, float *scores)
+{
+	float		panel[ELAC_ASSIGN_PANEL] = {0};
+
+	for (size_t row = 0; row < nrows; row++)
+	{
+		nearest[row] = 0;
+		scores[row] = INFINITY;
+		for (size_t c = 0; c < ncentroids; c++)
+		{
+			size_t		lane = c % ELAC_ASSIGN_PANEL;
+
+			if (lane == 0)
+				scalar_score_panel(rows[row], packed + c * (dim + 1), dim, panel);
+			if (panel[lane] < scores[row])
+			{
+				scores[row] = panel[lane];
+				nearest[row] = (uint32_t) c;
+			}
+		}
+	}
+}
+
 const ElacKernels elac_kernels_scalar = {
 	.name = "scalar",
 	.l2sq_f32 = scalar_l2sq_f32,
@@ -291,4 +343,6 @@ const ElacKernels elac_kernels_scalar = {
 	.hadamard = scalar_hadamard,
 	.fastscan32 = scalar_fastscan32,
 	.ip_packed = scalar_ip_packed,
+	.assign_block = scalar_assign_block,
+	.score_block = scalar_score_block,
 };

@@ -416,6 +416,94 @@ check_ip_packed(const ElacKernels *k, unsigned width, size_t n, const Guarded *a
 	free(values);
 }
 
+/* Scores against double precision; the nearest is the first of the smallest scores. */
+static void
+check_assign(const ElacKernels *k, size_t nrows, size_t ncentroids, size_t dim)
+{
+	size_t		stride = ELAC_ASSIGN_STRIDE(ncentroids);
+	size_t		packed_size = elac_assign_packed_floats(ncentroids, dim) * sizeof(float);
+	Guarded		packed_area = guarded_make(packed_size);
+	Guarded		row_area = guarded_make(nrows * dim * sizeof(float));
+	float	   *packed = guarded_last(&packed_area, packed_size);
+	float	   *x = guarded_last(&row_area, nrows * dim * sizeof(float));
+	float	   *centroids = malloc((ncentroids * dim + 1) * sizeof(float));
+	const float **rows = malloc((nrows + 1) * sizeof(float *));
+	float	   *scores = malloc((nrows * stride + 1) * sizeof(float));
+	float	   *best = malloc((nrows + 1) * sizeof(float));
+	uint32_t   *nearest = malloc((nrows + 1) * sizeof(uint32_t));
+
+	for (size_t i = 0; i < ncentroids * dim; i++)
+		centroids[i] = random_float();
+	/* duplicates: the lower number wins */
+	if (ncentroids > 20)
+		memcpy(centroids + 19 * dim, centroids + 3 * dim, dim * sizeof(float));
+	for (size_t i = 0; i < nrows * dim; i++)
+		x[i] = random_float();
+	for (size_t r = 0; r < nrows; r++)
+		rows[r] = x + (nrows - 1 - r) * dim;
+	elac_assign_pack(centroids, ncentroids, dim, packed);
+	k->score_block(rows, nrows, packed, ncentroids, dim, scores);
+	k->assign_block(rows, nrows, packed, ncentroids, dim, nearest, best);
+	for (size_t r = 0; r < nrows; r++)
+	{
+		size_t		first = 0;
+
+		for (size_t c = 0; c < stride; c++)
+		{
+			double		want = 0;
+			double		magnitudes = 0;
+
+			if (c >= ncentroids)
+			{
+				CHECK(isinf(scores[r * stride + c]) && scores[r * stride + c] > 0);
+				continue;
+			}
+			for (size_t d = 0; d < dim; d++)
+			{
+				double		value = centroids[c * dim + d];
+
+				want += value * value / 2 - rows[r][d] * value;
+				magnitudes += value * value / 2 + fabs(rows[r][d] * value);
+			}
+			CHECK(near(scores[r * stride + c], want, magnitudes));
+			if (scores[r * stride + c] < scores[r * stride + first])
+				first = c;
+		}
+		CHECK_EQ(nearest[r], first);
+		CHECK(ncentroids == 0 ? isinf(best[r]) : best[r] == scores[r * stride + first]);
+	}
+	munmap(packed_area.map, packed_area.map_len);
+	munmap(row_area.map, row_area.map_len);
+	free(centroids);
+	free(rows);
+	free(scores);
+	free(best);
+	free(nearest);
+}
+
+/* What is not a number never wins; without any finite score the answer is 0. */
+static void
+check_assign_special(const ElacKernels *k)
+{
+	float		centroids[33][4] = {{0}};
+	float		packed[48 * 5];
+	float		x[4] = {1, 2, 3, 4};
+	const float *rows[1] = {x};
+	float		best;
+	uint32_t	nearest;
+
+	for (int c = 0; c < 33; c++)
+		for (int d = 0; d < 4; d++)
+			centroids[c][d] = c % 2 == 0 ? NAN : 3e38f;
+	elac_assign_pack(&centroids[0][0], 33, 4, packed);
+	k->assign_block(rows, 1, packed, 33, 4, &nearest, &best);
+	CHECK(nearest == 0 && isinf(best));
+	memset(centroids[32], 0, sizeof(centroids[32]));
+	elac_assign_pack(&centroids[0][0], 33, 4, packed);
+	k->assign_block(rows, 1, packed, 33, 4, &nearest, &best);
+	CHECK(nearest == 32 && best == 0);
+}
+
 static void
 check_implementation(const ElacKernels *k, const Guarded *area)
 {
@@ -442,6 +530,12 @@ check_implementation(const ElacKernels *k, const Guarded *area)
 	}
 	for (size_t units = 255; units <= 1025; units += units % 256 < 2 || units % 256 == 255 ? 1 : 253)
 		check_fastscan(k, units, 1, area);
+	check_assign_special(k);
+	for (size_t rows = 0; rows <= 17; rows++)
+		for (size_t centroids = 0; centroids <= 70; centroids += centroids % 16 < 2 || centroids % 16 == 15 ? 1 : 6)
+			check_assign(k, rows, centroids, 1 + rows * 7 % 20);
+	check_assign(k, 9, 1100, 130);	/* several tiles */
+	check_assign(k, 3, 40, 4096);	/* panels larger than a tile */
 	for (unsigned width = 1; width <= 7; width++)
 	{
 		for (size_t n = 0; n <= 300; n++)
