@@ -9,7 +9,7 @@
  *	      2    2  magic
  *	      4    4  CRC-32C of bytes 1..3, 8..39 and the attributes
  *	      8    6  heap tid
- *	     14    2  zero
+ *	     14    2  error of the vector's code (lsm/delta_vector.h); 0 without a vector
  *	     16    8  where the vector begins (vectors chain); no block: none
  *	     24    8  where the term vectors begin (texts chain); no block: none
  *	     32    4  bytes of term vectors
@@ -18,9 +18,9 @@
  *	              NULL), then the others' values, each aligned as its type
  *	              demands, counted from the bitmap's first byte
  *
- * vectors chain: dim float4, prepared.  texts chain: for each text column a
- * uint32 length and so many bytes of a serialised term vector
- * (text/analyze.h).
+ * vectors chain: the prepared vector's code (lsm/delta_vector.h).  texts chain:
+ * for each text column a uint32 length and so many bytes of a serialised term
+ * vector (text/analyze.h).
  */
 #ifndef ELAC_DELTA_FORMAT_H
 #define ELAC_DELTA_FORMAT_H
@@ -42,7 +42,7 @@ typedef struct ElacDeltaHeader
 	uint16		magic;
 	uint32		crc;
 	ItemPointerData tid;
-	uint16		reserved;		/* 0 */
+	uint16		vector_error;	/* elac_delta_error_value() */
 	ElacChainPos vector;
 	ElacChainPos texts;
 	uint32		texts_len;

@@ -9,13 +9,12 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "errors.h"
+#include "lsm/delta_vector.h"
 #include "lsm/lane_reader.h"
 
 struct ElacLaneReader
@@ -24,6 +23,7 @@ struct ElacLaneReader
 	const ElacRowType *type;
 	ElacLane	lane;
 	int			dim;
+	uint8	   *code;			/* of one vector */
 	uint32		next;			/* rows read so far */
 	MemoryContext context;
 	ElacChainReader *docs;
@@ -40,7 +40,10 @@ elac_lane_reader_begin(Relation index, const ElacRowType *type, const ElacLane *
 	reader->type = type;
 	reader->lane = *lane;
 	if (type->schema->vector_column >= 0)
+	{
 		reader->dim = type->schema->columns[type->schema->vector_column].dim;
+		reader->code = palloc(elac_delta_vector_size(reader->dim) + 1);
+	}
 	reader->context = CurrentMemoryContext;
 	if (lane->ndocs > 0)
 		reader->docs = elac_chain_open(index, &lane->docs);
@@ -56,6 +59,8 @@ elac_lane_reader_end(ElacLaneReader *reader)
 		elac_chain_close(reader->vectors);
 	if (reader->texts != NULL)
 		elac_chain_close(reader->texts);
+	if (reader->code != NULL)
+		pfree(reader->code);
 	pfree(reader);
 }
 
@@ -67,7 +72,7 @@ header_fault(const ElacLaneReader *reader, const ElacDeltaHeader *header)
 
 	if (header->magic != ELAC_DELTA_MAGIC)
 		return "magic number";
-	if ((header->flags & ~ELAC_DELTA_DEAD) != 0 || header->reserved != 0)
+	if ((header->flags & ~ELAC_DELTA_DEAD) != 0)
 		return "flags";
 	if (!ItemPointerIsValid(&header->tid))
 		return "tid";
@@ -76,6 +81,9 @@ header_fault(const ElacLaneReader *reader, const ElacDeltaHeader *header)
 		(header->vector_class == ELAC_VECTOR_FINITE) != (header->vector.block != InvalidBlockNumber) ||
 		(header->vector_class == ELAC_VECTOR_FINITE && reader->dim == 0))
 		return "vector";
+	if (!(elac_delta_error_value(header->vector_error) >= 0) ||
+		(header->vector_class != ELAC_VECTOR_FINITE && header->vector_error != 0))
+		return "vector error";
 	if ((header->texts_len > 0) != (header->texts.block != InvalidBlockNumber) ||
 		(header->texts_len > 0) != (schema->ntext > 0) ||
 		(uint64) header->texts_len > (uint64) reader->lane.texts.npages * ELAC_PAGE_DATA)
@@ -157,11 +165,9 @@ elac_lane_reader_vector(ElacLaneReader *reader, const ElacDeltaHeader *header, f
 {
 	ElacChainReader *vectors = lane_seek(reader, &reader->vectors, &reader->lane.vectors, header->vector);
 
-	if (!elac_chain_read(vectors, dst, (Size) reader->dim * sizeof(float)))
+	if (!elac_chain_read(vectors, reader->code, elac_delta_vector_size(reader->dim)) ||
+		!elac_delta_vector_decode(reader->code, reader->dim, dst))
 		lane_corrupted(reader, "vector");
-	for (int i = 0; i < reader->dim; i++)
-		if (!isfinite(dst[i]))
-			lane_corrupted(reader, "vector component");
 }
 
 void

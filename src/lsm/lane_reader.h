@@ -31,7 +31,11 @@ extern void elac_lane_reader_end(ElacLaneReader *reader);
 /* The next row; false after lane.ndocs of them.  attrs in CurrentMemoryContext. */
 extern bool elac_lane_reader_next(ElacLaneReader *reader, ElacDeltaRecord *record);
 
-/* The vector of a FINITE row: dim floats into dst.  Cheapest in row order. */
+/*
+ * The vector of a FINITE row, decoded: dim floats into dst, at most
+ * elac_delta_error_value(header->vector_error) away from the vector that was
+ * inserted.  Cheapest in row order.
+ */
 extern void elac_lane_reader_vector(ElacLaneReader *reader, const ElacDeltaHeader *header, float *dst);
 
 /*

@@ -15,6 +15,7 @@
 #include "access/transam.h"
 #include "utils/rel.h"
 
+#include "lsm/calibration.h"
 #include "segment/segment.h"
 #include "storage/chain.h"
 #include "storage/metapage.h"
@@ -31,7 +32,7 @@ typedef struct ElacLane
 	uint32		ndocs;			/* rows in it, dead ones included */
 	uint32		reserved;		/* 0 */
 	ElacChain	docs;			/* one docs record per row: tid, flags, attributes, positions of the rest */
-	ElacChain	vectors;		/* prepared float4 vectors */
+	ElacChain	vectors;		/* codes of prepared vectors, lsm/delta_vector.h */
 	ElacChain	texts;			/* serialised term vectors of all text columns */
 } ElacLane;
 
@@ -68,6 +69,7 @@ typedef struct ElacManifest
 	uint64		sweep_xid;		/* not 0: pages may exist that nothing refers to; free to reuse once no
 								 * snapshot is older than this FullTransactionId (lsm/retire.c) */
 	ElacBlobRef codebook;		/* id 0: none yet */
+	ElacCalibration calibration;	/* counts when it was made with that codebook */
 	ElacLane	frozen[ELAC_MAX_FROZEN];
 	ElacSegmentRef segments[ELAC_MAX_SEGMENTS];
 	ElacRetired retired[ELAC_MAX_RETIRED];

@@ -82,57 +82,138 @@ elac_chain_fill(Page page, uint32 at, const uint8 *data, Size len, BlockNumber n
 	return n;
 }
 
-/*
- * One WAL record: fills the tail and as many new pages as are needed and fit
- * the record.  Updates *chain; returns the bytes written and in *first_new
- * the first of the new pages, if any.
- */
-static Size
-elac_chain_append_some(Relation index, ElacChain *chain, const uint8 *data, Size len, BlockNumber *first_new)
+/* Raises unless len bytes can be appended. */
+static void
+elac_chain_check_append(Relation index, const ElacChain *chain, Size len)
 {
-	Buffer		buffers[ELAC_PAGELOG_MAX];
-	BlockNumber blocks[ELAC_PAGELOG_MAX + 1];	/* one more: no next */
-	int			nbuffers = 0;
-	int			nold;
-	Size		room = 0;
-	Size		done = 0;
-	ElacPageLog log;
+	elac_chain_check(index, chain);
+	if (chain->id == 0 || len == 0)
+		elog(ERROR, "a record of %zu bytes cannot go into chain " UINT64_FORMAT, len, chain->id);
+	if (chain->npages > UINT32_MAX - 1 - len / ELAC_CHAIN_ROOM - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a chain of index \"%s\" has too many pages", RelationGetRelationName(index))));
+}
 
-	buffers[0] = elac_chain_lock_tail(index, chain);
-	if (BufferIsValid(buffers[0]))
+uint32
+elac_chain_pages(const ElacChain *chain, Size len)
+{
+	Size		room = chain->npages > 0 ? ELAC_PAGE_DATA - Min(chain->tail_used, ELAC_PAGE_DATA) : 0;
+	Size		pages = chain->npages > 0 ? 1 : 0;
+
+	if (len > room)
+		pages += (len - room + ELAC_CHAIN_ROOM - 1) / ELAC_CHAIN_ROOM;
+	return (uint32) Min(pages, (Size) UINT32_MAX);
+}
+
+/*
+ * The page that an append which did not come to its end linked in as page
+ * `number` of the chain, locked; InvalidBuffer when block is none.  Ids are
+ * never used twice, and the descriptor does not count the page: it is ours.
+ */
+static Buffer
+elac_chain_take_leftover(Relation index, const ElacChain *chain, BlockNumber block, uint32 number)
+{
+	Buffer		buffer;
+	Page		page;
+
+	if (block == InvalidBlockNumber || block >= RelationGetNumberOfBlocks(index))
+		return InvalidBuffer;
+	buffer = ReadBuffer(index, block);
+	if (ConditionalLockBuffer(buffer))
 	{
-		room = ELAC_PAGE_DATA - chain->tail_used;
-		nbuffers = 1;
+		page = BufferGetPage(buffer);
+		if (elac_page_is_valid(page, ELAC_PAGE_CHAIN, true, NULL) &&
+			ElacPageGetTail(page)->owner == chain->id &&
+			ElacPageGetTail(page)->number == number &&
+			ElacPageGetUsed(page) >= ELAC_CHAIN_HEADER)
+			return buffer;
+		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	}
-	nold = nbuffers;
-	for (; room < len && nbuffers < ELAC_PAGELOG_MAX; room += ELAC_CHAIN_ROOM)
-		buffers[nbuffers++] = elac_freespace_get(index);
-	for (int i = 0; i < nbuffers; i++)
-		blocks[i] = BufferGetBlockNumber(buffers[i]);
-	blocks[nbuffers] = InvalidBlockNumber;
-	*first_new = blocks[nold];
+	ReleaseBuffer(buffer);
+	return InvalidBuffer;
+}
 
-	elac_pagelog_begin(&log, index);
-	for (int i = 0; i < nbuffers; i++)
+void
+elac_chain_reserve(Relation index, ElacChain *chain, Size len, ElacChainAppend *append)
+{
+	uint32		npages = elac_chain_pages(chain, len);
+	BlockNumber leftover = InvalidBlockNumber;
+
+	elac_chain_check_append(index, chain, len);
+	if (npages > ELAC_PAGELOG_MAX)
+		elog(ERROR, "an append to %u pages does not fit a WAL record", npages);
+	append->chain = chain;
+	append->len = len;
+	append->nbuffers = 0;
+	append->buffers[0] = elac_chain_lock_tail(index, chain);
+	append->has_tail = BufferIsValid(append->buffers[0]);
+	if (append->has_tail)
 	{
-		bool		fresh = i >= nold;
+		leftover = elac_get_u32(ElacPageGetData(BufferGetPage(append->buffers[0])));
+		append->nbuffers = 1;
+	}
+	while (append->nbuffers < (int) npages)
+	{
+		uint32		number = chain->npages + append->nbuffers - (append->has_tail ? 1 : 0);
+		Buffer		buffer = elac_chain_take_leftover(index, chain, leftover, number);
+
+		if (BufferIsValid(buffer))
+			leftover = elac_get_u32(ElacPageGetData(BufferGetPage(buffer)));
+		else
+		{
+			leftover = InvalidBlockNumber;
+			buffer = elac_freespace_get(index);
+		}
+		append->buffers[append->nbuffers++] = buffer;
+	}
+
+	/* A record begins in the tail if one byte fits there, else in the page after it. */
+	if (append->has_tail && chain->tail_used < ELAC_PAGE_DATA)
+	{
+		append->pos.block = chain->tail;
+		append->pos.offset = chain->tail_used;
+	}
+	else
+	{
+		append->pos.block = BufferGetBlockNumber(append->buffers[append->has_tail ? 1 : 0]);
+		append->pos.offset = ELAC_CHAIN_HEADER;
+	}
+}
+
+void
+elac_chain_write(ElacChainAppend *append, ElacPageLog *log, const void *data)
+{
+	ElacChain  *chain = append->chain;
+	const uint8 *from = data;
+	Size		done = 0;
+
+	for (int i = 0; i < append->nbuffers; i++)
+	{
+		bool		fresh = i > 0 || !append->has_tail;
+		BlockNumber next = i + 1 < append->nbuffers ? BufferGetBlockNumber(append->buffers[i + 1]) : InvalidBlockNumber;
 		uint32		at = fresh ? ELAC_CHAIN_HEADER : chain->tail_used;
-		Page		page = elac_pagelog_page(&log, buffers[i], fresh);
+		Page		page = elac_pagelog_page(log, append->buffers[i], fresh);
 		Size		n;
 
 		if (fresh)
 			elac_page_init(page, ELAC_PAGE_CHAIN, chain->id, chain->npages++);
-		n = elac_chain_fill(page, at, data + done, len - done, blocks[i + 1]);
+		n = elac_chain_fill(page, at, from + done, append->len - done, next);
+		chain->tail = BufferGetBlockNumber(append->buffers[i]);
 		chain->tail_used = at + (uint32) n;
 		done += n;
+		if (chain->head == InvalidBlockNumber)
+			chain->head = chain->tail;
 	}
-	elac_pagelog_commit(&log);
-	for (int i = 0; i < nbuffers; i++)
-		UnlockReleaseBuffer(buffers[i]);
-	if (chain->head == InvalidBlockNumber)
-		chain->head = blocks[0];
-	chain->tail = blocks[nbuffers - 1];
-	return done;
+	Assert(done == append->len);
+}
+
+void
+elac_chain_release(ElacChainAppend *append)
+{
+	for (int i = 0; i < append->nbuffers; i++)
+		UnlockReleaseBuffer(append->buffers[i]);
+	append->nbuffers = 0;
 }
 
 ElacChainPos
@@ -141,32 +222,30 @@ elac_chain_append(Relation index, ElacChain *chain, const void *data, Size len)
 	ElacChain	next = *chain;
 	const uint8 *from = data;
 	Size		done = 0;
-	ElacChainPos pos;
+	ElacChainPos pos = {InvalidBlockNumber, 0};
 
-	elac_chain_check(index, chain);
-	if (chain->id == 0 || len == 0)
-		elog(ERROR, "a record of %zu bytes cannot go into chain " UINT64_FORMAT, len, chain->id);
-	if (chain->npages > UINT32_MAX - 1 - len / ELAC_CHAIN_ROOM - 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a chain of index \"%s\" has too many pages", RelationGetRelationName(index))));
-
-	/* A record begins in the tail if one byte fits there, else in the page after it. */
-	pos.block = InvalidBlockNumber;
-	pos.offset = chain->tail_used;
-	if (chain->npages > 0 && chain->tail_used < ELAC_PAGE_DATA)
-		pos.block = chain->tail;
+	elac_chain_check_append(index, chain, len);
 	while (done < len)
 	{
-		BlockNumber first_new;
+		ElacChainAppend append;
+		ElacPageLog log;
+		Size		room;
+		Size		n;
 
 		CHECK_FOR_INTERRUPTS();
-		done += elac_chain_append_some(index, &next, from + done, len - done, &first_new);
-		if (pos.block == InvalidBlockNumber)
-		{
-			pos.block = first_new;
-			pos.offset = ELAC_CHAIN_HEADER;
-		}
+		/* as much as the pages of one WAL record take */
+		room = next.npages > 0
+			? ELAC_PAGE_DATA - next.tail_used + (Size) (ELAC_PAGELOG_MAX - 1) * ELAC_CHAIN_ROOM
+			: (Size) ELAC_PAGELOG_MAX * ELAC_CHAIN_ROOM;
+		n = Min(len - done, room);
+		elac_chain_reserve(index, &next, n, &append);
+		elac_pagelog_begin(&log, index);
+		elac_chain_write(&append, &log, from + done);
+		elac_pagelog_commit(&log);
+		elac_chain_release(&append);
+		if (done == 0)
+			pos = append.pos;
+		done += n;
 	}
 	*chain = next;
 	return pos;

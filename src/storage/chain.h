@@ -7,17 +7,22 @@
  * on in as many new pages as it needs.  Payload of a CHAIN page: a uint32 next
  * block (InvalidBlockNumber at the end), 4 bytes zero, then record bytes.
  *
- * A record longer than a page is written page by page, each its own WAL
- * record, new pages being linked in before the record counts: nothing points
- * at its bytes until the caller publishes the position (in the docs record),
- * so a crash in between leaves dead bytes and nothing else.
+ * A record that fits few enough pages goes into a WAL record of the caller's,
+ * with other chains' and with the page that counts it (ElacChainAppend).  A
+ * longer one is written by elac_chain_append() in WAL records of its own, new
+ * pages being linked in before the record counts: nothing points at its bytes
+ * until the caller publishes the position (in the docs record), so a crash in
+ * between leaves dead bytes and pages, which the next append writes over.
  */
 #ifndef ELAC_CHAIN_H
 #define ELAC_CHAIN_H
 
 #include "elacsym.h"
 
+#include "storage/buf.h"
 #include "utils/rel.h"
+
+#include "storage/pagelog.h"
 
 /* Where a record begins: payload offset within a block. */
 typedef struct ElacChainPos
@@ -38,8 +43,33 @@ typedef struct ElacChain
 
 StaticAssertDecl(sizeof(ElacChain) == 24, "ElacChain is stored");
 
+/* Pages of which appending len bytes changes or makes: the tail and new ones. */
+extern uint32 elac_chain_pages(const ElacChain *chain, Size len);
+
 /*
- * Appends len bytes; the caller holds the lane's exclusive lock, so nobody
+ * An append within the caller's WAL record.  reserve locks the tail, takes the
+ * new pages (elac_chain_pages() of them in all, at most ELAC_PAGELOG_MAX) and
+ * fills pos; write puts the bytes into images of log and updates *chain, which
+ * the caller stores in the same WAL record; release unlocks.  The caller holds
+ * the lane's exclusive lock throughout.  An error in between changes nothing:
+ * the pages taken are as free as before.
+ */
+typedef struct ElacChainAppend
+{
+	ElacChain  *chain;
+	Size		len;
+	ElacChainPos pos;			/* where the bytes will begin */
+	bool		has_tail;		/* buffers[0] is the tail so far */
+	int			nbuffers;
+	Buffer		buffers[ELAC_PAGELOG_MAX];
+} ElacChainAppend;
+
+extern void elac_chain_reserve(Relation index, ElacChain *chain, Size len, ElacChainAppend *append);
+extern void elac_chain_write(ElacChainAppend *append, ElacPageLog *log, const void *data);
+extern void elac_chain_release(ElacChainAppend *append);
+
+/*
+ * Appends len bytes, however many; the caller holds the lane's exclusive lock, so nobody
  * else appends to this chain.  Updates *chain; the caller stores it with its
  * own next WAL record.  Returns where the record begins.
  */

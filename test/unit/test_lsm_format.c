@@ -5,12 +5,16 @@
  */
 #include "pgshim.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "check.h"
 
 #include "base/rng.h"
 
 /* The checks alone: the rest of lsm needs a server. */
 #include "lsm/delta_format.c"
+#include "lsm/delta_vector.c"
 #include "lsm/manifest_check.c"
 
 #define NBLOCKS 10000
@@ -393,6 +397,148 @@ test_crc(void)
 	CHECK_EQ(elac_delta_crc(&header, attrs), crc);
 }
 
+/* ---- vectors of the delta ---- */
+
+static float
+random_component(ElacRng *rng, int kind)
+{
+	double		unit = (double) elac_rng_below(rng, 2000001) / 1000000.0 - 1.0;
+
+	switch (kind)
+	{
+		case 0:
+			return (float) unit;
+		case 1:
+			return (float) (unit * FLT_MAX);
+		case 2:
+			return (float) (unit * 1e-44);
+		case 3:
+			return (float) (unit * pow(10, (double) elac_rng_below(rng, 60) - 30));
+		case 4:
+			return (float) elac_rng_below(rng, 256);
+		default:
+			return elac_rng_below(rng, 8) == 0 ? (float) unit : 0;
+	}
+}
+
+/* Euclidean distance of two vectors, in units that cannot overflow. */
+static double
+difference(const float *a, const float *b, int dim)
+{
+	double		square = 0;
+
+	for (int i = 0; i < dim; i++)
+		square += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+	return sqrt(square);
+}
+
+static void
+test_vector_codes(void)
+{
+	static float vector[300];
+	static float decoded[300];
+	static uint8 code[400];
+	ElacRng		rng;
+
+	elac_rng_seed(&rng, 4);
+	for (int round = 0; round < ROUNDS; round++)
+	{
+		int			dim = round < 300 ? round : 1 + (int) elac_rng_below(&rng, 300);
+		int			kind = (int) elac_rng_below(&rng, 6);
+		Size		size = elac_delta_vector_size(dim);
+		double		largest = 0;
+		double		distance;
+		uint16		error;
+
+		CHECK_EQ(size, (Size) dim + (dim + 31) / 32 * 2);
+		for (int i = 0; i < dim; i++)
+		{
+			vector[i] = random_component(&rng, kind);
+			largest = Max(largest, fabs((double) vector[i]));
+		}
+		code[size] = 0xA5;
+		error = elac_delta_vector_encode(vector, dim, code);
+		CHECK_EQ(code[size], 0xA5);
+		CHECK(elac_delta_vector_decode(code, dim, decoded));
+		distance = difference(vector, decoded, dim);
+
+		/* the error is true and hardly more than that, each component within half a step */
+		CHECK(elac_delta_error_value(error) >= distance);
+		CHECK(kind == 1 || kind == 2 || elac_delta_error_value(error) <= distance * 1.01);
+		CHECK(kind == 2 || distance <= sqrt((double) dim) * largest / 127 * 0.51);
+		for (int i = 0; i < dim; i++)
+			CHECK(isfinite(decoded[i]));
+
+		/* any bytes are refused or decode into numbers */
+		if (dim == 0)
+			continue;
+		code[elac_rng_below(&rng, size)] = (uint8) elac_rng_u64(&rng);
+		if (elac_delta_vector_decode(code, dim, decoded))
+			for (int i = 0; i < dim; i++)
+				CHECK(isfinite(decoded[i]));
+	}
+	memset(code, 0, sizeof(code));
+	code[10] = 0x80;
+	CHECK(!elac_delta_vector_decode(code, 100, decoded));
+	code[10] = 0;
+	CHECK(elac_delta_vector_decode(code, 100, decoded));
+	code[3] = 0x80;				/* minus zero is nobody's scale, but harmless */
+	CHECK(elac_delta_vector_decode(code, 100, decoded));
+	code[2] = 0x80;				/* a negative scale, then infinity, then NaN */
+	CHECK(!elac_delta_vector_decode(code, 100, decoded));
+	code[3] = 0x7F;
+	CHECK(!elac_delta_vector_decode(code, 100, decoded));
+	code[2] = 0xC0;
+	CHECK(!elac_delta_vector_decode(code, 100, decoded));
+}
+
+/* What the bound promises: no vector is nearer to the query than it says. */
+static void
+test_vector_bound(void)
+{
+	float		vector[40];
+	float		query[40];
+	float		decoded[40];
+	uint8		code[80];
+	ElacRng		rng;
+
+	elac_rng_seed(&rng, 5);
+	for (int round = 0; round < ROUNDS; round++)
+	{
+		int			dim = 1 + (int) elac_rng_below(&rng, 40);
+		double		exact = 0;
+		double		coded = 0;
+		double		norm = 0;
+		double		exact_ip = 0;
+		double		coded_ip = 0;
+		float		error;
+
+		for (int i = 0; i < dim; i++)
+		{
+			vector[i] = random_component(&rng, 0);
+			query[i] = vector[i] + random_component(&rng, 0) / (1 + round % 1000);
+		}
+		error = elac_delta_error_value(elac_delta_vector_encode(vector, dim, code));
+		elac_delta_vector_decode(code, dim, decoded);
+		for (int i = 0; i < dim; i++)
+		{
+			exact += ((double) query[i] - vector[i]) * ((double) query[i] - vector[i]);
+			coded += ((double) query[i] - decoded[i]) * ((double) query[i] - decoded[i]);
+			exact_ip -= (double) query[i] * vector[i];
+			coded_ip -= (double) query[i] * decoded[i];
+			norm += (double) query[i] * query[i];
+		}
+		CHECK(elac_delta_lower_bound(ELAC_METRIC_L2, (float) coded, error, 0) <= exact + 1e-5);
+		CHECK(elac_delta_lower_bound(ELAC_METRIC_IP, (float) coded_ip, error, (float) sqrt(norm)) <= exact_ip + 1e-5);
+		CHECK(elac_delta_lower_bound(ELAC_METRIC_L2, (float) coded, error, 0) >= 0);
+	}
+	CHECK_EQ(elac_delta_lower_bound(ELAC_METRIC_L2, 4, 1, 0), 1);
+	CHECK_EQ(elac_delta_lower_bound(ELAC_METRIC_L2, 4, 3, 0), 0);
+	CHECK_EQ(elac_delta_lower_bound(ELAC_METRIC_L2, 4, 0, 0), 4);
+	CHECK_EQ(elac_delta_lower_bound(ELAC_METRIC_COSINE, 0.5F, 0.25F, 1), 0.25F);
+	CHECK_EQ(elac_delta_lower_bound(ELAC_METRIC_IP, -8, 0.5F, 4), -10);
+}
+
 int
 main(void)
 {
@@ -402,5 +548,7 @@ main(void)
 	test_attrs();
 	test_texts();
 	test_crc();
+	test_vector_codes();
+	test_vector_bound();
 	return check_done();
 }
