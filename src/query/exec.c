@@ -23,33 +23,23 @@
 
 #define FIRST_BATCH_ROWS 20
 
-static void
-scan_bitmap_init(ElacBitmap *bitmap, uint32 ndocs)
-{
-	bitmap->nbits = ndocs;
-	bitmap->words = MemoryContextAllocExtended(CurrentMemoryContext,
-											   (elac_bitmap_words(ndocs) + 1) * sizeof(uint64_t),
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
 /* Live rows of a segment that pass the filter. */
 static void
 scan_open_segment(ElacScan *scan, ElacSource *source)
 {
 	uint32		ndead;
-	ElacBitmap *live = elac_live_read(scan->query.index, elac_segment_ref(source->segment), &ndead);
+	const ElacBitmap *live = elac_live_read(scan->query.index, elac_segment_ref(source->segment), &ndead);
+	ElacBitmap *passing;
 
-	elac_bitmap_copy(&source->pending, live);
-	if (scan->query.filter != NULL)
+	if (scan->query.filter == NULL)
 	{
-		ElacBitmap *passing = elac_filter_segment(scan->query.filter, scan->schema, source->segment);
-
-		elac_bitmap_and(&source->pending, passing);
-		pfree(passing->words);
-		pfree(passing);
+		elac_source_begin(source, live, source->ndocs - ndead);
+		return;
 	}
-	pfree(live->words);
-	pfree(live);
+	passing = elac_filter_segment(scan->query.filter, scan->schema, source->segment);
+	if (live != NULL)
+		elac_bitmap_and(passing, live);
+	elac_source_begin(source, passing, elac_bitmap_count(passing));
 }
 
 static void
@@ -57,6 +47,7 @@ scan_open_delta(ElacScan *scan, ElacSource *source)
 {
 	/* for what operators leave behind; reset from row to row */
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym delta filter", ALLOCSET_DEFAULT_SIZES);
+	ElacBitmap *passing = elac_source_bitmap(source->ndocs);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
 	for (ElacDoc doc = 0; doc < source->ndocs; doc++)
@@ -72,10 +63,11 @@ scan_open_delta(ElacScan *scan, ElacSource *source)
 			if (truth != ELAC_TRUE)
 				continue;
 		}
-		elac_bitmap_set(&source->pending, doc);
+		elac_bitmap_set(passing, doc);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	elac_source_begin(source, passing, elac_bitmap_count(passing));
 	scan->counters.delta_rows = source->ndocs;
 }
 
@@ -120,12 +112,10 @@ scan_open_sources(ElacScan *scan)
 	{
 		ElacSource *source = &scan->sources[i];
 
-		scan_bitmap_init(&source->pending, source->ndocs);
 		if (source->segment != NULL)
 			scan_open_segment(scan, source);
 		else
 			scan_open_delta(scan, source);
-		source->npending = elac_bitmap_count(&source->pending);
 	}
 	scan->counters.segments = snapshot->nsegments;
 }
@@ -162,8 +152,6 @@ elac_query_open(const ElacQuery *query)
 	scan->effort = 1.0;
 	scan->batch_rows = FIRST_BATCH_ROWS;
 	scan_open_sources(scan);
-	if (scan->phase == ELAC_PHASE_RANKED && query->order == ELAC_ORDER_VECTOR)
-		scan->heap_fetch = elac_heap_fetch_begin(query->index, query->heap, query->snapshot);
 	MemoryContextSwitchTo(old);
 	return scan;
 }
@@ -223,12 +211,12 @@ scan_text_nulls(ElacScan *scan, ElacSource *source, ElacBitmap *out)
 
 		if (source->segment != NULL)
 		{
-			ElacBitmap	nulls;
+			ElacBitmap *nulls = elac_source_bitmap(source->ndocs);
 
-			scan_bitmap_init(&nulls, source->ndocs);
-			elac_text_null_docs(elac_segment_text(source->segment, column), &nulls);
-			elac_bitmap_and(out, &nulls);
-			pfree(nulls.words);
+			elac_text_null_docs(elac_segment_text(source->segment, column), nulls);
+			elac_bitmap_and(out, nulls);
+			pfree(nulls->words);
+			pfree(nulls);
 			continue;
 		}
 		for (ElacDoc doc = 0; doc < source->ndocs; doc++)
@@ -240,25 +228,23 @@ scan_text_nulls(ElacScan *scan, ElacSource *source, ElacBitmap *out)
 ElacBitmap *
 elac_phase_rows(ElacScan *scan, ElacSource *source, ElacScanPhase phase)
 {
-	ElacBitmap *rows = palloc(sizeof(ElacBitmap));
+	ElacBitmap *rows = elac_source_bitmap(source->ndocs);
+	const ElacBitmap *pending = elac_source_pending(scan, source);
 	const ElacQuery *query = &scan->query;
 	bool		all_null = phase == ELAC_PHASE_NULL &&
 		((query->order == ELAC_ORDER_VECTOR && query->vector_isnull) ||
 		 (query->order == ELAC_ORDER_TEXT && query->text == NULL));
 
-	scan_bitmap_init(rows, source->ndocs);
 	if (query->order == ELAC_ORDER_NONE || all_null)
-	{
-		elac_bitmap_copy(rows, &source->pending);
-		return rows;
-	}
-	if (query->order == ELAC_ORDER_VECTOR)
+		elac_bitmap_fill(rows);
+	else if (query->order == ELAC_ORDER_VECTOR)
 		scan_vector_rows(scan, source, ELAC_VECTOR_NULL, rows);
 	else
 		scan_text_nulls(scan, source, rows);
-	if (phase == ELAC_PHASE_REST)
+	if (phase == ELAC_PHASE_REST && query->order != ELAC_ORDER_NONE)
 		elac_bitmap_not(rows);
-	elac_bitmap_and(rows, &source->pending);
+	if (pending != NULL)
+		elac_bitmap_and(rows, pending);
 	return rows;
 }
 
@@ -287,7 +273,6 @@ scan_next_unranked(ElacScan *scan, ElacResult *result)
 		if (scan->doc < source->ndocs)
 		{
 			elac_source_tid(scan, source, scan->doc, &result->tid);
-			elac_bitmap_clear(&source->pending, scan->doc);
 			scan->doc++;
 			result->isnull = scan->phase == ELAC_PHASE_NULL;
 			result->distance = result->isnull ? 0.0 : scan_phase_distance(scan);

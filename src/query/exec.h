@@ -8,13 +8,22 @@
 #include "query/heap_fetch.h"
 #include "query/query.h"
 
-/* One segment, or the delta (segment NULL, the last source). */
+/*
+ * One segment, or the delta (segment NULL, the last source).  Which rows are
+ * pending (pass, and have not been returned or found dead) is asked and told
+ * through elac_source_pending(), _next() and _take() alone: a bitmap of them is
+ * made only when one is needed (query/source.c).
+ */
 typedef struct ElacSource
 {
 	ElacSegment *segment;
 	uint32		ndocs;
-	ElacBitmap	pending;		/* rows that pass and have not been returned or found dead */
 	uint32		npending;		/* when the scan began */
+	/* private to source.c */
+	const ElacBitmap *passing;	/* pending when the scan began, shared with other scans; NULL: all rows */
+	ElacBitmap *pending;		/* of this scan alone; NULL: passing without taken */
+	uint32		ntaken;
+	ElacDoc    *taken;
 } ElacSource;
 
 /* What is being returned. */
@@ -58,7 +67,7 @@ struct ElacScan
 	ElacBitmap *phase_rows;		/* rows of the current source in this phase */
 
 	/* vector order */
-	ElacHeapFetch *heap_fetch;
+	ElacHeapFetch *heap_fetch;	/* NULL until a vector is read */
 	int			nqueries;
 	ElacScanQuery *queries;
 };
@@ -77,10 +86,42 @@ typedef struct ElacRankedRow
 	ItemPointerData tid;
 } ElacRankedRow;
 
-/* query/rerank.c: distances as candidates carry them (squared for L2); the best `wanted` rows of the candidates, palloc'd. */
+/*
+ * query/rerank.c.  Whether rows are put into order by the heap's vectors or
+ * by the codes alone; the heap for the candidates of a batch; distances as
+ * candidates carry them (squared for L2); the best `wanted` rows (or fewer) of
+ * the candidates in order, palloc'd.
+ */
+extern bool elac_rerank_reads_heap(const ElacScan *scan);
+extern ElacVectorHeap *elac_rerank_heap(const ElacScan *scan, uint32 wanted);
 extern float elac_rerank_internal(ElacMetric metric, double distance);
 extern ElacRankedRow *elac_rerank_rows(ElacScan *scan, const ElacVectorCandidate *candidates, uint32 ncandidates,
 									   uint32 wanted, uint32 *nrows);
+
+/* An empty bitmap, which may exceed 1 GB. */
+extern ElacBitmap *elac_source_bitmap(uint32 ndocs);
+
+/*
+ * Says which rows are pending when the scan begins: npending of them, NULL
+ * when they are all.  The bitmap has to stay and is not changed.
+ */
+extern void elac_source_begin(ElacSource *source, const ElacBitmap *passing, uint32 npending);
+
+/*
+ * The rows still pending, for a search; NULL means all.  Valid until the next
+ * call for this source; rows taken meanwhile may or may not leave it.
+ */
+extern const ElacBitmap *elac_source_pending(ElacScan *scan, ElacSource *source);
+
+/* First pending row at or after doc, or ndocs; pending is what elac_source_pending() said. */
+static inline ElacDoc
+elac_source_next(const ElacSource *source, const ElacBitmap *pending, ElacDoc doc)
+{
+	return pending == NULL ? doc : elac_bitmap_next(pending, doc);
+}
+
+/* A pending row has been returned or found dead: once per row. */
+extern void elac_source_take(ElacScan *scan, ElacSource *source, ElacDoc doc);
 
 /* Rows of a source that belong into the REST or NULL phase, ANDed with pending; palloc'd. */
 extern ElacBitmap *elac_phase_rows(ElacScan *scan, ElacSource *source, ElacScanPhase phase);

@@ -43,10 +43,11 @@ text_batch_delta(ElacScan *scan, ElacTextHeap *heap)
 {
 	const ElacBm25Query *text = scan->query.text;
 	ElacSource *source = &scan->sources[scan->nsources - 1];
+	const ElacBitmap *pending = elac_source_pending(scan, source);
 	ElacTermVector *documents = palloc(sizeof(ElacTermVector) * text->nfields);
 	ElacDoc		doc = 0;
 
-	while ((doc = elac_bitmap_next(&source->pending, doc)) < source->ndocs)
+	while ((doc = elac_source_next(source, pending, doc)) < source->ndocs)
 	{
 		ElacTextHit hit;
 
@@ -88,7 +89,7 @@ elac_text_batch(ElacScan *scan)
 	for (int i = 0; i < scan->snapshot->nsegments; i++)
 	{
 		if (scan->sources[i].npending > 0)
-			elac_text_search(readers[i], scan->query.text, &scan->sources[i].pending, i, heap);
+			elac_text_search(readers[i], scan->query.text, elac_source_pending(scan, &scan->sources[i]), i, heap);
 		pfree(readers[i]);
 	}
 	pfree(readers);
@@ -106,7 +107,7 @@ elac_text_batch(ElacScan *scan)
 		elac_source_tid(scan, source, hits[i].doc, &scan->results[i].tid);
 		scan->results[i].distance = -hits[i].score;
 		scan->results[i].isnull = false;
-		elac_bitmap_clear(&source->pending, hits[i].doc);
+		elac_source_take(scan, source, hits[i].doc);
 	}
 	pfree(hits);
 	return true;

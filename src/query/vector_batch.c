@@ -17,18 +17,17 @@
 
 #include "guc.h"
 #include "query/exec.h"
+#include "query/patience.h"
+#include "query/probe_walk.h"
 
-/* Candidates kept per row wanted: what the quantized estimate may misplace. */
-#define CANDIDATES_PER_ROW 4
-#define MIN_CANDIDATES 100
 #define BATCH_GROWTH 4
 #define BATCH_ROWS_MAX (1 << 26)	/* a binaryheap of more rows would not fit one allocation */
 
 /*
- * Lists probed by default: this times the square root of their number, as the
- * lists needed for a given recall grow with it (vector/README.md).
+ * Lists scanned in one go: a share of those scanned so far.  Each costs a call
+ * and the next look at whether it is enough.
  */
-#define PROBE_FACTOR 8.0
+#define STEP_SHARE 16
 
 static ElacVectorQuery *
 batch_query(ElacScan *scan, uint64 codebook_id)
@@ -48,64 +47,76 @@ batch_query(ElacScan *scan, uint64 codebook_id)
 	return scan->queries[scan->nqueries++].query;
 }
 
-/*
- * How many lists of a segment to probe.  The budget counts rows that pass: a
- * filter that lets a tenth pass needs ten times the lists.
- */
-static uint32
-batch_probes(ElacScan *scan, ElacSource *source, uint32 nlists)
-{
-	double		probes;
-
-	if (elac_guc_probes > 0)
-		probes = elac_guc_probes;
-	else
-		probes = PROBE_FACTOR * sqrt((double) nlists);
-	if (source->npending > 0)
-		probes *= (double) source->ndocs / source->npending;
-	probes = ceil(probes * scan->effort);
-	return probes >= nlists ? nlists : (uint32) Max(probes, 1.0);
-}
-
-typedef struct BatchProbe
-{
-	ElacVectorReader *reader;
-	ElacVectorQuery *query;
-	const uint32 *lists;
-	uint32		nprobes;
-} BatchProbe;
-
-/* Chooses the lists of every segment and fetches them in one wave; true when these are all lists there are. */
-static bool
-batch_choose_lists(ElacScan *scan, BatchProbe *probes)
+/* Where to look: every segment with pending rows. */
+static ElacProbeWalk *
+batch_walk(ElacScan *scan, uint64 *nallowed)
 {
 	int			nsegments = scan->snapshot->nsegments;
-	ElacBlobReader **readers = palloc(sizeof(ElacBlobReader *) * Max(nsegments, 1));
-	int			nreaders = 0;
-	bool		all = true;
+	ElacProbeSource *sources = palloc0(sizeof(ElacProbeSource) * Max(nsegments, 1));
+	ElacProbeWalk *walk;
+	int			n = 0;
 
+	*nallowed = 0;
 	for (int i = 0; i < nsegments; i++)
 	{
-		ElacSource *source = &scan->sources[i];
-		BatchProbe *probe = &probes[i];
-		uint32		nlists;
+		ElacSource *from = &scan->sources[i];
+		const ElacSegmentRef *ref = elac_segment_ref(from->segment);
+		ElacProbeSource *to = &sources[n];
 
-		probe->nprobes = 0;
-		if (source->npending == 0)
+		if (from->npending == 0)
 			continue;
-		probe->reader = elac_segment_vector(source->segment);
-		probe->query = batch_query(scan, elac_segment_ref(source->segment)->codebook);
-		probe->lists = elac_vector_query_lists(probe->query, elac_vector_cut(probe->reader));
-		nlists = elac_vector_nlists(probe->reader);
-		probe->nprobes = batch_probes(scan, source, nlists);
-		if (probe->nprobes < nlists)
-			all = false;
-		elac_vector_prefetch(probe->reader, probe->lists, probe->nprobes);
-		readers[nreaders++] = elac_segment_body(source->segment);
+		to->reader = elac_segment_vector(from->segment);
+		to->query = batch_query(scan, ref->codebook);
+		to->allowed = elac_source_pending(scan, from);
+		to->nallowed = from->npending;
+		to->number = i;
+		to->remote = ref->body.home == ELAC_HOME_REMOTE ? elac_segment_body(from->segment) : NULL;
+		*nallowed += from->npending;
+		n++;
 	}
-	elac_blob_wait(readers, nreaders);
-	pfree(readers);
-	return all;
+	walk = elac_probe_walk_begin(sources, n);
+	pfree(sources);
+	return walk;
+}
+
+/*
+ * Scans lists until the best `watched` candidates have probably been found, or
+ * as many lists as elacsym.probes says.  Never stops with fewer candidates
+ * than rows wanted.
+ */
+static void
+batch_scan_lists(ElacScan *scan, ElacVectorHeap *heap, ElacProbeWalk *walk, uint64 nallowed, uint32 wanted,
+				 uint32 watched)
+{
+	ElacPatience patience;
+	uint64		scored = 0;
+	uint64		changed = 0;	/* scored when the best changed last */
+	uint32		step = 1;
+
+	if (elac_guc_probes > 0)
+	{
+		elac_probe_walk_limit(walk, elac_guc_probes, scan->effort);
+		patience.extra = INFINITY;
+		patience.expected = INFINITY;
+	}
+	else
+	{
+		elac_patience_choose(scan->snapshot->manifest, nallowed, watched, elac_guc_target_recall, &patience);
+		patience.extra *= scan->effort;
+		patience.expected *= scan->effort;
+	}
+	elac_probe_walk_declare(walk, patience.expected);
+	while (scored < wanted || scored < ELAC_PATIENCE_FACTOR * changed + patience.extra)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!elac_probe_walk_next(walk, step, heap, &scored))
+			break;
+		if (elac_vector_heap_moved(heap))
+			changed = scored;
+		step = (uint32) Min(elac_probe_walk_lists(walk) / STEP_SHARE + 1, 1024);
+	}
+	scan->counters.lists_probed += elac_probe_walk_lists(walk);
+	scan->counters.codes_scored += scored;
 }
 
 /* Delta rows have their exact distance at once: bound and estimate are it. */
@@ -114,9 +125,10 @@ batch_scan_delta(ElacScan *scan, ElacVectorHeap *heap)
 {
 	ElacSource *source = &scan->sources[scan->nsources - 1];
 	const ElacColumn *column = &scan->schema->columns[scan->schema->vector_column];
+	const ElacBitmap *pending = elac_source_pending(scan, source);
 	ElacDoc		doc = 0;
 
-	while ((doc = elac_bitmap_next(&source->pending, doc)) < source->ndocs)
+	while ((doc = elac_source_next(source, pending, doc)) < source->ndocs)
 	{
 		const float *vector;
 		ElacVectorCandidate candidate;
@@ -136,25 +148,19 @@ batch_scan_delta(ElacScan *scan, ElacVectorHeap *heap)
 }
 
 static ElacVectorCandidate *
-batch_candidates(ElacScan *scan, uint32 capacity, uint32 *ncandidates, bool *complete)
+batch_candidates(ElacScan *scan, uint32 wanted, uint32 *ncandidates, bool *complete)
 {
-	ElacVectorHeap *heap = elac_vector_heap_create(capacity);
-	BatchProbe *probes = palloc0(sizeof(BatchProbe) * Max(scan->snapshot->nsegments, 1));
-	bool		all = batch_choose_lists(scan, probes);
+	ElacVectorHeap *heap = elac_rerank_heap(scan, wanted);
+	uint64		nallowed;
+	ElacProbeWalk *walk = batch_walk(scan, &nallowed);
+	uint32		watched = scan->counters.batches <= 1 && wanted == 20 ? ELAC_PATIENCE_ROWS : wanted;
 	ElacVectorCandidate *candidates;
 
+	elac_vector_heap_watch(heap, watched, false);
 	batch_scan_delta(scan, heap);
-	for (int i = 0; i < scan->snapshot->nsegments; i++)
-	{
-		if (probes[i].nprobes == 0)
-			continue;
-		scan->counters.lists_probed += probes[i].nprobes;
-		scan->counters.codes_scored += elac_vector_scan(probes[i].reader, probes[i].query, probes[i].lists,
-														 probes[i].nprobes, &scan->sources[i].pending, i, heap);
-	}
+	batch_scan_lists(scan, heap, walk, nallowed, wanted, watched);
 	candidates = elac_vector_heap_finish(heap, ncandidates);
-	*complete = all && *ncandidates < capacity;
-	pfree(probes);
+	*complete = elac_probe_walk_is_complete(walk) && *ncandidates < wanted;
 	return candidates;
 }
 
@@ -168,7 +174,7 @@ batch_emit(ElacScan *scan, const ElacRankedRow *rows, uint32 nrows)
 		scan->results[i].tid = rows[i].tid;
 		scan->results[i].distance = rows[i].distance;
 		scan->results[i].isnull = false;
-		elac_bitmap_clear(&scan->sources[rows[i].source].pending, rows[i].doc);
+		elac_source_take(scan, &scan->sources[rows[i].source], rows[i].doc);
 	}
 }
 
@@ -178,16 +184,13 @@ elac_vector_batch(ElacScan *scan)
 	for (;;)
 	{
 		uint32		wanted = scan->batch_rows;
-		uint32		capacity = Max(wanted * CANDIDATES_PER_ROW, MIN_CANDIDATES);
 		uint32		ncandidates;
 		uint32		nrows;
 		bool		complete;
-		ElacVectorCandidate *candidates = batch_candidates(scan, capacity, &ncandidates, &complete);
+		ElacVectorCandidate *candidates = batch_candidates(scan, wanted, &ncandidates, &complete);
 		ElacRankedRow   *rows;
 
 		CHECK_FOR_INTERRUPTS();
-		if (complete && ncandidates > wanted)
-			wanted = ncandidates;	/* the last batch: all that is left */
 		rows = elac_rerank_rows(scan, candidates, ncandidates, wanted, &nrows);
 		pfree(candidates);
 
