@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "vector/rabitq.h"
+#include "vector/rabitq_loops.h"
 
 /*
  * Quantiser steps for ex = 1..7 that maximise the expected cosine between a
@@ -28,42 +29,17 @@ elac_rabitq_init(ElacRabitq *code, ElacMetric metric, int padded, int bits)
 	code->padded = padded;
 	code->ex_bits = bits - 1;
 	code->bits = palloc(padded);
-	code->ex = palloc(padded * sizeof(uint32));
+	code->ex = palloc0(padded * sizeof(uint32));	/* stays so without ex bits */
 	code->magnitude = palloc(padded * sizeof(float));
 	memset(&code->one, 0, sizeof(code->one));
 	memset(&code->full, 0, sizeof(code->full));
-}
-
-/* Cosine (up to a factor common to all steps) between |r| and its code at a step. */
-static double
-elac_rabitq_try_step(const float *magnitude, int n, float step, float limit)
-{
-	double		dot = 0;
-	double		square = 0;
-
-	for (int i = 0; i < n;)
-	{
-		float		part_dot = 0;
-		float		part_square = 0;
-		int			stop = Min(n, i + 256);
-
-		for (; i < stop; i++)
-		{
-			float		level = (float) (int) Min(magnitude[i] * step, limit) + 0.5f;
-
-			part_dot += level * magnitude[i];
-			part_square += level * level;
-		}
-		dot += part_dot;
-		square += part_square;
-	}
-	return dot / sqrt(square);
 }
 
 /* Chooses ex codes of the magnitudes (before signs are applied). */
 static void
 elac_rabitq_quantise(ElacRabitq *code, double norm)
 {
+	const ElacRabitqLoops *loops = elac_rabitq_loops();
 	int			n = code->padded;
 	float		limit = (float) ((1 << code->ex_bits) - 1);
 	double		base = elac_rabitq_step[code->ex_bits] * sqrt((double) n) / norm;
@@ -74,16 +50,17 @@ elac_rabitq_quantise(ElacRabitq *code, double norm)
 	for (int i = 0; i < ntries; i++)
 	{
 		float		step = (float) (base * elac_rabitq_multiples[i]);
-		double		cosine = elac_rabitq_try_step(code->magnitude, n, step, limit);
+		double		dot;
+		double		square;
 
-		if (cosine > best)
+		loops->try_step(code->magnitude, n, step, limit, &dot, &square);
+		if (dot / sqrt(square) > best)
 		{
-			best = cosine;
+			best = dot / sqrt(square);
 			best_step = step;
 		}
 	}
-	for (int i = 0; i < n; i++)
-		code->ex[i] = (uint32) (int) Min(code->magnitude[i] * best_step, limit);
+	loops->quantise(code->magnitude, n, best_step, limit, code->ex);
 }
 
 /*
@@ -140,57 +117,35 @@ elac_rabitq_give_up(ElacRabitq *code)
 void
 elac_rabitq_encode(ElacRabitq *code, const float *residual, const float *centroid)
 {
+	const ElacRabitqLoops *loops = elac_rabitq_loops();
 	int			n = code->padded;
-	double		rr = 0;
-	double		rc = 0;
-	double		l1 = 0;
-	double		cx = 0;
+	ElacRabitqSums sums;
 	bool		good;
 
-	for (int i = 0; i < n; i++)
-	{
-		double		r = residual[i];
-
-		code->bits[i] = residual[i] > 0;
-		code->ex[i] = 0;
-		code->magnitude[i] = fabsf(residual[i]);
-		rr += r * r;
-		rc += r * centroid[i];
-		l1 += fabs(r);
-		cx += residual[i] > 0 ? centroid[i] : -centroid[i];
-	}
-	if (!isfinite(rr) || !isfinite(rc) || rr > FLT_MAX / 4)
+	loops->measure(residual, centroid, n, code->bits, code->magnitude, &sums);
+	if (!isfinite(sums.rr) || !isfinite(sums.rc) || sums.rr > FLT_MAX / 4)
 	{
 		elac_rabitq_give_up(code);
 		return;
 	}
 
 	/* below this the steps of the quantiser leave the range of floats */
-	if (rr < 1e-60)
-		rr = 0;
+	if (sums.rr < 1e-60)
+		sums.rr = 0;
 
 	/* x is +-1/2 */
-	good = elac_rabitq_factors(code, rr, rc, l1 / 2, cx / 2, n / 4.0, &code->one);
+	good = elac_rabitq_factors(code, sums.rr, sums.rc, sums.rx, sums.cx, n / 4.0, &code->one);
 	if (good && code->ex_bits > 0)
 	{
-		uint32		mask = (1u << code->ex_bits) - 1;
-		double		rx = 0;
-		double		xx = 0;
+		double		rr = sums.rr;
+		double		rc = sums.rc;
 
 		if (rr > 0)
 			elac_rabitq_quantise(code, sqrt(rr));
-		cx = 0;
-		for (int i = 0; i < n; i++)
-		{
-			double		level = code->ex[i] + 0.5;
-
-			rx += code->magnitude[i] * level;
-			cx += code->bits[i] ? level * centroid[i] : -level * centroid[i];
-			xx += level * level;
-			if (!code->bits[i])
-				code->ex[i] = mask - code->ex[i];
-		}
-		good = elac_rabitq_factors(code, rr, rc, rx, cx, xx, &code->full);
+		else
+			memset(code->ex, 0, n * sizeof(uint32));
+		loops->finish(code->magnitude, centroid, code->bits, n, (1u << code->ex_bits) - 1, code->ex, &sums);
+		good = elac_rabitq_factors(code, rr, rc, sums.rx, sums.cx, sums.xx, &code->full);
 	}
 	if (!good)
 		elac_rabitq_give_up(code);

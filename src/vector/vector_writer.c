@@ -12,7 +12,6 @@
 #include "utils/memutils.h"
 
 #include "base/bitpack.h"
-#include "base/bytes.h"
 #include "vector/codespool.h"
 #include "vector/vector_private.h"
 
@@ -28,14 +27,17 @@ struct ElacVectorWriter
 	uint32		ndocs;			/* expected */
 	uint32		counts[3];		/* added, by class */
 	ElacVectorLayout layout;	/* sizes only */
-	ElacRabitq	code;
-	float	   *residual;		/* dim floats */
-	float	   *rotated;		/* padded floats */
+	ElacVectorEncoder *encoder; /* made when first needed */
+	uint8	   *coded;			/* what it made */
 	/* the list of the last document */
 	int64		list;			/* -1: none */
-	float	   *centroid;		/* rotated, padded floats */
 	uint32	   *list_first;		/* filled up to and including list */
 	uint32		nlists;
+	/* the list that was last copied from, into which list */
+	ElacVectorReader *copied;	/* NULL: none */
+	uint32		copied_list;
+	ElacDoc		copied_first;
+	ElacDoc		copied_last;
 	/* runs of documents of one leaf */
 	uint32		nruns;
 	uint32		max_runs;
@@ -76,7 +78,7 @@ elac_vector_layout(ElacVectorLayout *layout, int padded, int bits, uint32 nfinit
 }
 
 ElacVectorWriter *
-elac_vector_writer_begin(const ElacCodebook *codebook, int bits, uint32 ndocs)
+elac_vector_writer_begin_cut(const ElacCodebook *codebook, int bits, int cut, Size spool_bytes)
 {
 	ElacVectorWriter *writer = palloc0(sizeof(ElacVectorWriter));
 
@@ -85,20 +87,26 @@ elac_vector_writer_begin(const ElacCodebook *codebook, int bits, uint32 ndocs)
 	writer->codebook = codebook;
 	writer->context = CurrentMemoryContext;
 	writer->bits = bits;
-	writer->ndocs = ndocs;
-	writer->cut = elac_codebook_cut(codebook, ndocs);
+	writer->cut = cut;
+	writer->ndocs = ELAC_INVALID_DOC;
 	writer->nlists = elac_codebook_nlists(codebook, writer->cut);
 	elac_vector_layout(&writer->layout, codebook->padded, bits, 0, 0);
-	elac_rabitq_init(&writer->code, codebook->params.metric, codebook->padded, bits);
-	writer->residual = palloc(codebook->params.dim * sizeof(float));
-	writer->rotated = palloc(codebook->padded * sizeof(float));
-	writer->centroid = palloc(codebook->padded * sizeof(float));
 	writer->list = -1;
 	writer->list_first = palloc_extended(((Size) writer->nlists + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	writer->block = palloc0(writer->layout.block_bytes);
 	writer->record = palloc0(Max(writer->layout.record_bytes, 1));
-	elac_codespool_init(&writer->codes, ELAC_WRITER_SPOOL_BYTES);
-	elac_codespool_init(&writer->records, ELAC_WRITER_SPOOL_BYTES);
+	elac_codespool_init(&writer->codes, spool_bytes);
+	elac_codespool_init(&writer->records, spool_bytes);
+	return writer;
+}
+
+ElacVectorWriter *
+elac_vector_writer_begin(const ElacCodebook *codebook, int bits, uint32 ndocs)
+{
+	ElacVectorWriter *writer = elac_vector_writer_begin_cut(codebook, bits, elac_codebook_cut(codebook, ndocs),
+															 ELAC_WRITER_SPOOL_BYTES);
+
+	writer->ndocs = ndocs;
 	return writer;
 }
 
@@ -141,29 +149,15 @@ elac_vector_writer_enter(ElacVectorWriter *writer, uint32 leaf)
 	{
 		while (writer->list < (int64) list)
 			writer->list_first[++writer->list] = doc;
-		elac_codebook_rotate_relative(writer->codebook,
-									  elac_codebook_centroid(writer->codebook, writer->cut, list),
-									  writer->centroid);
 	}
-}
-
-/* Sets a lane's factors in a block. */
-static void
-elac_vector_put_factors(const ElacVectorLayout *layout, uint8 *block, int lane, const ElacRabitqFactors *factors)
-{
-	uint8	   *base = block + layout->code_bytes + lane * sizeof(float);
-
-	elac_put_f32(base, factors->add);
-	elac_put_f32(base + ELAC_VECTOR_LANES * sizeof(float), factors->rescale);
-	elac_put_f32(base + 2 * ELAC_VECTOR_LANES * sizeof(float), factors->error);
 }
 
 /* Ends a document: counts it and puts away the block when it is full. */
 static void
-elac_vector_writer_advance(ElacVectorWriter *writer)
+elac_vector_writer_advance(ElacVectorWriter *writer, const uint8 *record)
 {
 	if (writer->bits > 1)
-		elac_codespool_put(&writer->records, writer->record, writer->layout.record_bytes);
+		elac_codespool_put(&writer->records, record, writer->layout.record_bytes);
 	writer->counts[ELAC_VECTOR_FINITE]++;
 	if (writer->counts[ELAC_VECTOR_FINITE] % ELAC_VECTOR_LANES == 0)
 	{
@@ -172,69 +166,86 @@ elac_vector_writer_advance(ElacVectorWriter *writer)
 	}
 }
 
-/* Encodes a vector into the current lane and record. */
+/* A finite document is next. */
 static void
-elac_vector_writer_encode(ElacVectorWriter *writer, const float *vector)
+elac_vector_writer_expect_finite(const ElacVectorWriter *writer)
 {
-	const ElacCodebook *codebook = writer->codebook;
-	const float *centroid = elac_codebook_centroid(codebook, writer->cut, (uint32) writer->list);
-	ElacRabitq *code = &writer->code;
+	if (writer->counts[ELAC_VECTOR_NAN] + writer->counts[ELAC_VECTOR_NULL] > 0)
+		elog(ERROR, "documents of a vector section are out of order");
+}
+
+void
+elac_vector_writer_add_coded(ElacVectorWriter *writer, uint32 leaf, const uint8 *coded)
+{
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+	const ElacVectorLayout *layout = &writer->layout;
+	const uint8 *signs = coded + ELAC_VECTOR_FACTOR_BYTES;
+	int			sign_bytes = layout->padded / 8;
 	int			lane = writer->counts[ELAC_VECTOR_FINITE] % ELAC_VECTOR_LANES;
 	uint8	   *slot = writer->block + elac_vector_lane_byte(lane);
 	int			shift = elac_vector_lane_shift(lane);
 
-	for (int d = 0; d < codebook->params.dim; d++)
-		writer->residual[d] = vector[d] - centroid[d];
-	elac_rotate(&codebook->rotation, writer->residual, codebook->params.dim, writer->rotated);
-	elac_rabitq_encode(code, writer->rotated, writer->centroid);
-
-	for (int group = 0; group < codebook->padded / 4; group++)
+	elac_vector_writer_expect_finite(writer);
+	elac_vector_writer_enter(writer, leaf);
+	for (int unit = 0; unit < sign_bytes; unit++)
 	{
-		const uint8 *bits = code->bits + group * 4;
-
-		slot[group * 16] |= (bits[0] | bits[1] << 1 | bits[2] << 2 | bits[3] << 3) << shift;
+		slot[unit * ELAC_VECTOR_UNIT] |= (signs[unit] & 15) << shift;
+		slot[unit * ELAC_VECTOR_UNIT + ELAC_VECTOR_UNIT / 2] |= (signs[unit] >> 4) << shift;
 	}
-	elac_vector_put_factors(&writer->layout, writer->block, lane, &code->one);
-	if (writer->bits > 1)
-	{
-		elac_put_f32(writer->record, code->full.add);
-		elac_put_f32(writer->record + 4, code->full.rescale);
-		elac_put_f32(writer->record + 8, code->full.error);
-		elac_bitpack(code->ex, codebook->padded, writer->bits - 1, writer->record + ELAC_VECTOR_FACTOR_BYTES);
-	}
+	for (int factor = 0; factor < 3; factor++)
+		memcpy(writer->block + layout->code_bytes + (factor * ELAC_VECTOR_LANES + lane) * sizeof(float),
+			   coded + factor * sizeof(float), sizeof(float));
+	elac_vector_writer_advance(writer, signs + sign_bytes);
+	MemoryContextSwitchTo(old);
 }
 
 void
 elac_vector_writer_add(ElacVectorWriter *writer, ElacVectorClass class, uint32 leaf, const float *vector)
 {
-	MemoryContext old = MemoryContextSwitchTo(writer->context);
+	MemoryContext old;
 
 	for (int later = (int) class + 1; later <= (int) ELAC_VECTOR_NULL; later++)
 		if (writer->counts[later] > 0)
 			elog(ERROR, "documents of a vector section are out of order");
-	if (class == ELAC_VECTOR_FINITE)
+	if (class != ELAC_VECTOR_FINITE)
 	{
-		elac_vector_writer_enter(writer, leaf);
-		elac_vector_writer_encode(writer, vector);
-		elac_vector_writer_advance(writer);
-	}
-	else
 		writer->counts[class]++;
-	MemoryContextSwitchTo(old);
+		return;
+	}
+	if (writer->encoder == NULL)
+	{
+		/* documents come list by list: one rotated centroid is enough */
+		old = MemoryContextSwitchTo(writer->context);
+		writer->encoder = elac_vector_encoder_begin(writer->codebook, writer->bits, writer->cut, 0);
+		writer->coded = palloc(elac_vector_encoder_bytes(writer->encoder));
+		MemoryContextSwitchTo(old);
+	}
+	elac_vector_encode(writer->encoder, leaf, vector, writer->coded);
+	elac_vector_writer_add_coded(writer, leaf, writer->coded);
 }
 
-/* Whether codes of one cut's list mean the same in the writer's cut. */
+/*
+ * Whether a document's code means the same in the list of leaf that the writer
+ * would put it into.  What holds for one document of a list does for all.
+ */
 static bool
-elac_vector_same_centroid(const ElacVectorWriter *writer, const ElacVectorReader *from, uint32 leaf)
+elac_vector_same_centroid(ElacVectorWriter *writer, ElacVectorReader *from, ElacDoc doc, uint32 leaf)
 {
 	const ElacCodebook *codebook = writer->codebook;
-	int			cut = from->header.cut;
+	uint32		list = elac_codebook_list_of_leaf(codebook, writer->cut, leaf);
+	uint32		from_list;
 
-	if (cut == writer->cut)
+	if (from == writer->copied && list == writer->copied_list && doc >= writer->copied_first && doc < writer->copied_last)
 		return true;
-	return memcmp(elac_codebook_centroid(codebook, cut, elac_codebook_list_of_leaf(codebook, cut, leaf)),
-				  elac_codebook_centroid(codebook, writer->cut, elac_codebook_list_of_leaf(codebook, writer->cut, leaf)),
-				  codebook->params.dim * sizeof(float)) == 0;
+	if (!elac_codebook_related(from->codebook, codebook))
+		return false;
+	from_list = elac_codebook_list_of_leaf(from->codebook, from->header.cut, elac_vector_doc_leaf(from, doc));
+	if (!elac_codebook_same_list(from->codebook, from->header.cut, from_list, codebook, writer->cut, list))
+		return false;
+	writer->copied = from;
+	writer->copied_list = list;
+	elac_vector_list_range(from, from_list, &writer->copied_first, &writer->copied_last);
+	return true;
 }
 
 bool
@@ -251,11 +262,9 @@ elac_vector_writer_copy(ElacVectorWriter *writer, uint32 leaf, ElacVectorReader 
 
 	if (doc >= from->header.nfinite)
 		elog(ERROR, "document %u has no code", doc);
-	if (from->header.codebook_crc != writer->codebook->crc || from->header.bits != writer->bits ||
-		!elac_vector_same_centroid(writer, from, leaf))
+	if (from->header.bits != writer->bits || !elac_vector_same_centroid(writer, from, doc, leaf))
 		return false;
-	if (writer->counts[ELAC_VECTOR_NAN] + writer->counts[ELAC_VECTOR_NULL] > 0)
-		elog(ERROR, "documents of a vector section are out of order");
+	elac_vector_writer_expect_finite(writer);
 
 	old = MemoryContextSwitchTo(writer->context);
 	elac_vector_writer_enter(writer, leaf);
@@ -273,7 +282,7 @@ elac_vector_writer_copy(ElacVectorWriter *writer, uint32 leaf, ElacVectorReader 
 	if (writer->bits > 1)
 		elac_blob_read(from->section.body, elac_vector_record_offset(&from->layout, doc), writer->record,
 					   writer->layout.record_bytes);
-	elac_vector_writer_advance(writer);
+	elac_vector_writer_advance(writer, writer->record);
 	MemoryContextSwitchTo(old);
 	return true;
 }
@@ -328,6 +337,8 @@ elac_vector_writer_finish(ElacVectorWriter *writer, ElacSectionWriter *out)
 	uint32		nfinite = writer->counts[ELAC_VECTOR_FINITE];
 	int			finest = elac_codebook_ncuts(writer->codebook) - 1;
 
+	if (writer->ndocs == ELAC_INVALID_DOC)
+		writer->ndocs = nfinite + writer->counts[ELAC_VECTOR_NAN] + writer->counts[ELAC_VECTOR_NULL];
 	if ((uint64) nfinite + writer->counts[ELAC_VECTOR_NAN] + writer->counts[ELAC_VECTOR_NULL] != writer->ndocs)
 		elog(ERROR, "vector section has another number of documents than announced");
 	while (writer->list < (int64) writer->nlists)
