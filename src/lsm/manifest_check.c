@@ -190,6 +190,8 @@ elac_manifest_fault(const ElacManifest *manifest, const ElacLane *lanes, BlockNu
 		return "the store's name does not end";
 	if (manifest->codebook.id != 0 && (fault = blob_fault(&manifest->codebook, false, nblocks)) != NULL)
 		return fault;
+	if ((fault = elac_calibration_fault(&manifest->calibration)) != NULL)
+		return fault;
 	for (uint32 i = 0; i < manifest->nsegments; i++)
 	{
 		fault = segment_fault(manifest, &manifest->segments[i], nblocks);

@@ -1,0 +1,112 @@
+/*
+ * patience.c
+ *	  From a calibration, a target recall, a filter and a number of rows to how
+ *	  patient a scan is.  Pure.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "query/patience.h"
+
+/*
+ * Rows of the index used as queries flatter: real queries lie farther from the
+ * rows.  Calibrated on rows at a fifth of the misses, hard real queries
+ * reach the target (README.md).
+ */
+#define MISSES_ON_ROWS 0.2
+
+/* Real queries are a sample: its error, one standard deviation at some hundred queries. */
+#define MISSES_ON_QUERIES 0.85
+
+/* Patience grows as this power of the rows wanted (README.md). */
+#define POWER_OF_ROWS 0.5
+
+/* Without a calibration: this times the root of the rows, at a miss of 1 in 20. */
+#define GUESS_FACTOR 60.0
+
+/* Between curves for other numbers of rows, and beyond them, as powers of the rows. */
+#define POWER_MIN 0.0
+#define POWER_MAX 1.0
+
+typedef enum PatienceField
+{
+	PATIENCE_EXTRA,
+	PATIENCE_SCANNED
+} PatienceField;
+
+static double
+patience_guess(uint64 nallowed, double target)
+{
+	return GUESS_FACTOR * sqrt((double) nallowed * 0.05 / Max(1 - target, 1e-6));
+}
+
+/* Value of a curve at a recall: linear in it between two points. */
+static double
+patience_at(const ElacCalibrationCurve *curve, PatienceField field, double recall)
+{
+	const float *values = field == PATIENCE_EXTRA ? curve->patience : curve->scanned;
+	const float *recalls = elac_calibration_recalls;
+	int			i = 1;
+	double		share;
+
+	if (recall <= recalls[0])
+		return values[0];
+	while (i < ELAC_CALIBRATION_POINTS - 1 && recall > recalls[i])
+		i++;
+	share = (recall - recalls[i - 1]) / (recalls[i] - recalls[i - 1]);
+	return values[i - 1] + Min(share, 1) * (values[i] - values[i - 1]);
+}
+
+/* The same for a number of rows that pass, between two curves or beyond the last. */
+static double
+patience_value(const ElacCalibration *calibration, PatienceField field, double nallowed, double recall)
+{
+	int			last = (int) calibration->ncurves - 1;
+	int			i = 0;
+	double		large = patience_at(&calibration->curves[0], field, recall) + 1;
+	double		small;
+	double		ratio;
+	double		power;
+
+	if (last == 0)
+		return large * sqrt(nallowed / calibration->curves[0].rows);
+	while (i < last - 1 && nallowed < calibration->curves[i + 1].rows)
+		i++;
+	large = patience_at(&calibration->curves[i], field, recall) + 1;
+	small = patience_at(&calibration->curves[i + 1], field, recall) + 1;
+	ratio = calibration->curves[i].rows / calibration->curves[i + 1].rows;
+	power = log(large / small) / log(ratio);
+	power = Max(Min(power, POWER_MAX), POWER_MIN);
+	if (nallowed >= calibration->curves[i + 1].rows)
+		return large * pow(nallowed / calibration->curves[i].rows, power);
+	return small * pow(nallowed / calibration->curves[i + 1].rows, power);
+}
+
+void
+elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, double target, ElacPatience *patience)
+{
+	const ElacCalibration *calibration = &manifest->calibration;
+	double		rows = Max((double) nallowed, 1);
+	double		misses = 1 - target;
+
+	if (misses <= 0)
+	{
+		patience->extra = INFINITY;
+		patience->expected = rows;
+		return;
+	}
+	if (calibration->codebook == 0 || calibration->codebook != manifest->codebook.id)
+	{
+		patience->extra = patience_guess(nallowed, target);
+		patience->expected = patience->extra;
+	}
+	else
+	{
+		misses *= calibration->seen > 0 ? MISSES_ON_QUERIES : MISSES_ON_ROWS;
+		patience->extra = patience_value(calibration, PATIENCE_EXTRA, rows, 1 - misses);
+		patience->expected = patience_value(calibration, PATIENCE_SCANNED, rows, 1 - misses);
+	}
+	patience->extra *= pow(Max(k, 1) / (double) ELAC_PATIENCE_ROWS, POWER_OF_ROWS);
+	patience->expected = Min(patience->expected, rows);
+}

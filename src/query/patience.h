@@ -1,0 +1,34 @@
+/*
+ * patience.h
+ *	  When a vector query has looked at enough lists.
+ *
+ * A scan that has scored n documents, the last of which that changed the best
+ * k being number m, goes on while n < ELAC_PATIENCE_FACTOR * m + extra.  Only
+ * documents that pass the filter count.
+ */
+#ifndef ELAC_PATIENCE_H
+#define ELAC_PATIENCE_H
+
+#include "elacsym.h"
+
+#include "lsm/manifest.h"
+
+#define ELAC_PATIENCE_FACTOR 1.5
+
+/* Rows whose changes are watched when nobody says how many are wanted. */
+#define ELAC_PATIENCE_ROWS 10
+
+typedef struct ElacPatience
+{
+	double		extra;
+	double		expected;		/* documents that a query is likely to score */
+} ElacPatience;
+
+/*
+ * For queries that want the best k of nallowed rows at a target recall.  Pure;
+ * without a calibration for the manifest's codebook, a cautious guess.
+ */
+extern void elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, double target,
+								 ElacPatience *patience);
+
+#endif							/* ELAC_PATIENCE_H */
