@@ -61,6 +61,20 @@ typedef enum ElacVectorElement
 	ELAC_ELEMENT_HALF = 2		/* halfvec */
 } ElacVectorElement;
 
+/*
+ * Whether the best candidates' vectors are read from the heap, so that rows
+ * are returned in exact order; the numbers reach the disk.
+ */
+typedef enum ElacRerank
+{
+	ELAC_RERANK_OPEN = 0,		/* not chosen yet; not a vector column */
+	ELAC_RERANK_HEAP = 1,
+	ELAC_RERANK_NONE = 2,		/* the codes' order is the answer */
+	ELAC_RERANK_UNLESS_EXACT = 3	/* as NONE, but HEAP when the recall asked for is ELAC_RECALL_EXACT or more */
+} ElacRerank;
+
+#define ELAC_RECALL_EXACT 0.99
+
 #define ELAC_CONFIG_NAME_LEN 130	/* "schema"."name", quoted, NUL included */
 
 /*
@@ -75,7 +89,8 @@ typedef struct ElacColumn
 	uint8		element;		/* ElacVectorElement, vector columns */
 	uint8		bits;			/* RaBitQ bits a dimension, 1..8 */
 	uint16		dim;			/* vector columns; 0 while unknown (empty index, no typmod) */
-	uint16		reserved;		/* 0 */
+	uint8		rerank;			/* ElacRerank, vector columns */
+	uint8		reserved;		/* 0 */
 	float		k1;				/* BM25, text columns */
 	float		b;				/* BM25, text columns */
 	float		weight;			/* weight of the field, text columns */

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
@@ -306,6 +307,7 @@ build_init(BuildState *build, Relation heap, Relation index, IndexInfo *info)
 	MemoryContextSwitchTo(build->context);
 
 	schema = elac_schema_form(index, configs);
+	elac_code_choice(heap, index, schema);
 	elac_metapage_create(index, MAIN_FORKNUM, schema);
 	elac_manifest_create(index, MAIN_FORKNUM);
 	elac_schema_record_dependencies(index, schema, configs);
@@ -346,7 +348,11 @@ void
 elacbuildempty(Relation index)
 {
 	Oid			configs[ELAC_MAX_COLUMNS];
+	ElacSchema *schema = elac_schema_form(index, configs);
+	Relation	heap = table_open(index->rd_index->indrelid, NoLock);
 
-	elac_metapage_create(index, INIT_FORKNUM, elac_schema_form(index, configs));
+	elac_code_choice(heap, index, schema);
+	table_close(heap, NoLock);
+	elac_metapage_create(index, INIT_FORKNUM, schema);
 	elac_manifest_create(index, INIT_FORKNUM);
 }

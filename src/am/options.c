@@ -18,6 +18,13 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_text_options);
 
 static relopt_kind index_relopt_kind;
 
+static relopt_enum_elt_def rerank_values[] = {
+	{"auto", ELAC_RERANK_OPEN},
+	{"none", ELAC_RERANK_NONE},
+	{"heap", ELAC_RERANK_HEAP},
+	{NULL}
+};
+
 void
 elac_options_init(void)
 {
@@ -28,6 +35,10 @@ elac_options_init(void)
 	add_int_reloption(index_relopt_kind, "bits",
 					  "Bits a dimension of quantized vectors, 0 for the default",
 					  0, 0, 8, AccessExclusiveLock);
+	add_enum_reloption(index_relopt_kind, "rerank",
+					   "Whether the best candidates' vectors are read from the table, for rows in exact order",
+					   rerank_values, ELAC_RERANK_OPEN, "Valid values are \"auto\", \"none\" and \"heap\".",
+					   AccessExclusiveLock);
 }
 
 bytea *
@@ -36,6 +47,7 @@ elacoptions(Datum reloptions, bool validate)
 	static const relopt_parse_elt table[] = {
 		{"store", RELOPT_TYPE_STRING, offsetof(ElacIndexOptions, store)},
 		{"bits", RELOPT_TYPE_INT, offsetof(ElacIndexOptions, bits)},
+		{"rerank", RELOPT_TYPE_ENUM, offsetof(ElacIndexOptions, rerank)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, index_relopt_kind,

@@ -29,8 +29,6 @@
 #include "storage/object.h"
 #include "text/analyze.h"
 
-#define DEFAULT_BITS 4
-
 static void
 schema_vector_column(Relation index, int i, const ElacColumnTraits *traits, ElacColumn *column)
 {
@@ -40,7 +38,8 @@ schema_vector_column(Relation index, int i, const ElacColumnTraits *traits, Elac
 
 	column->metric = traits->metric;
 	column->element = traits->element;
-	column->bits = options != NULL && options->bits > 0 ? options->bits : DEFAULT_BITS;
+	column->bits = options != NULL ? options->bits : 0;
+	column->rerank = options != NULL ? options->rerank : ELAC_RERANK_OPEN;
 	/* a domain brings its type's dimensions */
 	if (typmod < 0)
 		(void) getBaseTypeAndTypmod(attribute->atttypid, &typmod);

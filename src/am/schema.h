@@ -21,11 +21,17 @@ typedef struct ElacTextOptions
 
 /*
  * The schema for building index: checks that there is at most one vector
- * column, with known dimensions, and that options make sense.  configs[] gets
- * the OIDs of text columns' configurations (InvalidOid elsewhere), for
+ * column, with known dimensions, and that options make sense.  Bits and rerank
+ * are 0 unless options name them (elac_code_choice()).  configs[] gets the OIDs of text columns' configurations (InvalidOid elsewhere), for
  * dependencies.
  */
 extern ElacSchema *elac_schema_form(Relation index, Oid *configs);
+
+/*
+ * Fills in bits and rerank of the vector column where the options leave them
+ * open, by its dimensions and by whether the table's rows have it TOASTed.
+ */
+extern void elac_code_choice(Relation heap, Relation index, ElacSchema *schema);
 
 /* Records that index depends on its configurations and on its store. */
 extern void elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs);

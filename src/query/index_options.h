@@ -16,6 +16,7 @@ typedef struct ElacIndexOptions
 	int32		vl_len_;
 	int			store;			/* offset of the foreign server's name, 0 when none */
 	int			bits;			/* RaBitQ bits a dimension, 0 = default */
+	int			rerank;			/* ElacRerank as named, OPEN = auto */
 } ElacIndexOptions;
 
 /* The name of the index's store, or NULL. */

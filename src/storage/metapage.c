@@ -41,6 +41,8 @@ elac_metapage_vector_defect(const ElacColumn *column)
 		return "has an unknown element type";
 	if (column->bits < 1 || column->bits > 8)
 		return "has an impossible number of bits";
+	if (column->rerank < ELAC_RERANK_HEAP || column->rerank > ELAC_RERANK_UNLESS_EXACT)
+		return "has an unknown way of re-ranking";
 	if (column->dim > ELAC_MAX_DIM_INDEXED)
 		return "has too many dimensions";
 	return NULL;

@@ -1,6 +1,14 @@
 /*
  * vector_heap.c
- *	  The best candidates of a scan so far: a binary max-heap by estimate.
+ *	  The candidates of a scan so far, and the threshold that a document must
+ *	  be below to become one.
+ *
+ * By estimate: the best `wanted`, for those who return them as they are; the
+ * threshold is the worst of their estimates.  By bound: every candidate that
+ * may be among the best `wanted`, for those who look at them exactly.  An
+ * upper bound lies as far above the estimate as the lower bound below; once
+ * `wanted` documents have upper bounds of at most t, nothing whose lower bound
+ * is t or more is needed.
  */
 #include "postgres.h"
 
@@ -11,24 +19,48 @@
 
 #include "vector/vector_private.h"
 
+#define HEAP_FIRST_ITEMS 256
+
 struct ElacVectorHeap
 {
-	uint32		capacity;
+	uint32		wanted;
+	bool		bounded;
 	uint32		n;
-	uint32		allocated;		/* grows: a large capacity is often not filled */
-	ElacVectorCandidate *items;
+	Size		allocated;		/* grows: what is wanted is often not there */
+	ElacVectorCandidate *items; /* by estimate: a max-heap; bounded: in no order */
+	uint32		nuppers;
+	Size		uppers_allocated;
+	float	   *uppers;			/* bounded: a max-heap of the smallest upper bounds */
 	ElacVectorWatch *watch;		/* NULL: nobody asks */
 };
 
-ElacVectorHeap *
-elac_vector_heap_create(uint32 capacity)
+static ElacVectorHeap *
+elac_vector_heap_new(uint32 wanted, bool bounded)
 {
 	ElacVectorHeap *heap = palloc0(sizeof(ElacVectorHeap));
 
-	heap->capacity = Max(capacity, 1);
-	heap->allocated = Min(heap->capacity, 256);
+	heap->wanted = Max(wanted, 1);
+	heap->bounded = bounded;
+	heap->allocated = bounded ? HEAP_FIRST_ITEMS : Min(heap->wanted, HEAP_FIRST_ITEMS);
 	heap->items = palloc(heap->allocated * sizeof(ElacVectorCandidate));
+	if (bounded)
+	{
+		heap->uppers_allocated = Min(heap->wanted, HEAP_FIRST_ITEMS);
+		heap->uppers = palloc(heap->uppers_allocated * sizeof(float));
+	}
 	return heap;
+}
+
+ElacVectorHeap *
+elac_vector_heap_create(uint32 wanted)
+{
+	return elac_vector_heap_new(wanted, false);
+}
+
+ElacVectorHeap *
+elac_vector_heap_create_bounded(uint32 wanted)
+{
+	return elac_vector_heap_new(wanted, true);
 }
 
 ElacVectorWatch **
@@ -40,8 +72,12 @@ elac_vector_heap_watch_of(ElacVectorHeap *heap)
 float
 elac_vector_heap_threshold(const ElacVectorHeap *heap)
 {
-	return heap->n < heap->capacity ? INFINITY : heap->items[0].estimate;
+	if (heap->bounded)
+		return heap->nuppers < heap->wanted ? INFINITY : heap->uppers[0];
+	return heap->n < heap->wanted ? INFINITY : heap->items[0].estimate;
 }
+
+/* ---- by estimate ---- */
 
 /* Puts item at position, moving larger children up. */
 static void
@@ -63,24 +99,12 @@ elac_vector_heap_sink(ElacVectorHeap *heap, uint32 position, const ElacVectorCan
 	heap->items[position] = *item;
 }
 
-void
-elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate)
+static void
+elac_vector_heap_push_estimate(ElacVectorHeap *heap, const ElacVectorCandidate *candidate)
 {
-	ElacVectorCandidate unknown;
 	uint32		position;
 
-	if (heap->watch != NULL)
-		elac_vector_watch_push(heap->watch, candidate->estimate);
-
-	/* a distance that overflowed: keep it while there is room, to be looked at exactly */
-	if (isnan(candidate->estimate))
-	{
-		unknown = *candidate;
-		unknown.estimate = INFINITY;
-		unknown.lower = -FLT_MAX;
-		candidate = &unknown;
-	}
-	if (heap->n == heap->capacity)
+	if (heap->n == heap->wanted)
 	{
 		if (candidate->estimate < heap->items[0].estimate)
 			elac_vector_heap_sink(heap, 0, candidate);
@@ -88,10 +112,8 @@ elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate
 	}
 	if (heap->n == heap->allocated)
 	{
-		Size		allocated = Min((Size) heap->allocated * 2, heap->capacity);
-
-		heap->items = repalloc_huge(heap->items, allocated * sizeof(ElacVectorCandidate));
-		heap->allocated = allocated;
+		heap->allocated = Min(heap->allocated * 2, heap->wanted);
+		heap->items = repalloc_huge(heap->items, heap->allocated * sizeof(ElacVectorCandidate));
 	}
 	position = heap->n++;
 	while (position > 0)
@@ -104,6 +126,108 @@ elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate
 		position = parent;
 	}
 	heap->items[position] = *candidate;
+}
+
+/* ---- by bound ---- */
+
+static void
+elac_vector_heap_add_upper(ElacVectorHeap *heap, float upper)
+{
+	float	   *uppers;
+	Size		position = 0;
+
+	if (heap->nuppers == heap->wanted)
+	{
+		/* replaces the largest */
+		uppers = heap->uppers;
+		if (!(upper < uppers[0]))
+			return;
+		for (Size child = 1; child < heap->nuppers; child = 2 * position + 1)
+		{
+			if (child + 1 < heap->nuppers && uppers[child + 1] > uppers[child])
+				child++;
+			if (uppers[child] <= upper)
+				break;
+			uppers[position] = uppers[child];
+			position = child;
+		}
+		uppers[position] = upper;
+		return;
+	}
+	if (heap->nuppers == heap->uppers_allocated)
+	{
+		heap->uppers_allocated = Min(heap->uppers_allocated * 2, heap->wanted);
+		heap->uppers = repalloc_huge(heap->uppers, heap->uppers_allocated * sizeof(float));
+	}
+	uppers = heap->uppers;
+	position = heap->nuppers++;
+	while (position > 0)
+	{
+		Size		parent = (position - 1) / 2;
+
+		if (uppers[parent] >= upper)
+			break;
+		uppers[position] = uppers[parent];
+		position = parent;
+	}
+	uppers[position] = upper;
+}
+
+/* Drops candidates that the threshold has left behind. */
+static void
+elac_vector_heap_sift(ElacVectorHeap *heap)
+{
+	float		threshold = elac_vector_heap_threshold(heap);
+	uint32		n = 0;
+
+	for (uint32 i = 0; i < heap->n; i++)
+		if (heap->items[i].lower < threshold)
+			heap->items[n++] = heap->items[i];
+	heap->n = n;
+}
+
+static void
+elac_vector_heap_push_bound(ElacVectorHeap *heap, const ElacVectorCandidate *candidate)
+{
+	float		upper = candidate->estimate + (candidate->estimate - candidate->lower);
+
+	if (candidate->lower >= elac_vector_heap_threshold(heap))
+		return;
+	elac_vector_heap_add_upper(heap, upper);
+	if (heap->n == heap->allocated)
+	{
+		elac_vector_heap_sift(heap);
+		if (heap->n > heap->allocated / 2)
+		{
+			heap->allocated *= 2;
+			heap->items = repalloc_huge(heap->items, heap->allocated * sizeof(ElacVectorCandidate));
+		}
+	}
+	heap->items[heap->n++] = *candidate;
+}
+
+/* ---- both ---- */
+
+void
+elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate)
+{
+	ElacVectorCandidate unknown;
+
+	if (heap->watch != NULL)
+		elac_vector_watch_push(heap->watch, candidate->estimate);
+
+	/* a distance that overflowed: keep it while there is room, to be looked at exactly */
+	if (isnan(candidate->estimate))
+	{
+		unknown = *candidate;
+		unknown.estimate = INFINITY;
+		unknown.lower = -FLT_MAX;
+		candidate = &unknown;
+	}
+	if (heap->bounded)
+		elac_vector_heap_push_bound(heap, candidate);
+	else
+		elac_vector_heap_push_estimate(heap, candidate);
 }
 
 static int
@@ -124,10 +248,13 @@ elac_vector_heap_finish(ElacVectorHeap *heap, uint32 *ncandidates)
 {
 	ElacVectorCandidate *items = heap->items;
 
+	if (heap->bounded)
+		elac_vector_heap_sift(heap);
 	qsort(items, heap->n, sizeof(ElacVectorCandidate), elac_vector_candidate_compare);
 	*ncandidates = heap->n;
 	heap->n = 0;
-	heap->allocated = Min(heap->capacity, 256);
+	heap->nuppers = 0;
+	heap->allocated = Min(heap->allocated, HEAP_FIRST_ITEMS);
 	heap->items = palloc(heap->allocated * sizeof(ElacVectorCandidate));
 	return items;
 }

@@ -31,35 +31,12 @@ extern void elac_vector_writer_add(ElacVectorWriter *writer, ElacVectorClass cla
 typedef struct ElacVectorReader ElacVectorReader;
 
 /*
- * Adds the next document by copying its codes from a segment of the same bits
- * and a related codebook (elac_codebook_related) whose list for it has the same
- * centroid; false (and nothing added) when it must be encoded anew from its
- * vector.
+ * Adds the next document by copying its codes from a segment of the same
+ * codebook and bits whose list for it has the same centroid; false (and
+ * nothing added) when it must be encoded anew from its vector.
  */
 extern bool elac_vector_writer_copy(ElacVectorWriter *writer, uint32 leaf, ElacVectorReader *from, ElacDoc doc);
 extern void elac_vector_writer_finish(ElacVectorWriter *writer, ElacSectionWriter *out);
-
-/* ---- coding apart from writing: builds code rows before they are sorted ---- */
-
-typedef struct ElacVectorEncoder ElacVectorEncoder;
-
-/* Codes for lists of a cut; up to cache_bytes of rotated centroids are kept. */
-extern ElacVectorEncoder *elac_vector_encoder_begin(const ElacCodebook *codebook, int bits, int cut, Size cache_bytes);
-
-/* Bytes of a coded document. */
-extern Size elac_vector_encoder_bytes(const ElacVectorEncoder *encoder);
-
-/* Codes a prepared vector whose leaf is known. */
-extern void elac_vector_encode(ElacVectorEncoder *encoder, uint32 leaf, const float *vector, uint8 *dst);
-
-/*
- * A writer whose cut is given and whose number of documents need not be known;
- * spool_bytes bounds each of its two spools' memory.
- */
-extern ElacVectorWriter *elac_vector_writer_begin_cut(const ElacCodebook *codebook, int bits, int cut, Size spool_bytes);
-
-/* As elac_vector_writer_add() for a finite document coded for the same codebook, bits and cut. */
-extern void elac_vector_writer_add_coded(ElacVectorWriter *writer, uint32 leaf, const uint8 *coded);
 
 /* ---- reading ---- */
 
