@@ -214,7 +214,7 @@ elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate
 	ElacVectorCandidate unknown;
 
 	if (heap->watch != NULL)
-		elac_vector_watch_push(heap->watch, candidate->estimate);
+		elac_vector_watch_push(heap->watch, candidate);
 
 	/* a distance that overflowed: keep it while there is room, to be looked at exactly */
 	if (isnan(candidate->estimate))

@@ -68,6 +68,6 @@ extern float elac_vector_heap_threshold(const ElacVectorHeap *heap);
 typedef struct ElacVectorWatch ElacVectorWatch;
 
 extern ElacVectorWatch **elac_vector_heap_watch_of(ElacVectorHeap *heap);
-extern void elac_vector_watch_push(ElacVectorWatch *watch, float estimate);
+extern void elac_vector_watch_push(ElacVectorWatch *watch, const ElacVectorCandidate *candidate);
 
 #endif							/* ELAC_VECTOR_PRIVATE_H */

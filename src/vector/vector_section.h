@@ -31,12 +31,35 @@ extern void elac_vector_writer_add(ElacVectorWriter *writer, ElacVectorClass cla
 typedef struct ElacVectorReader ElacVectorReader;
 
 /*
- * Adds the next document by copying its codes from a segment of the same
- * codebook and bits whose list for it has the same centroid; false (and
- * nothing added) when it must be encoded anew from its vector.
+ * Adds the next document by copying its codes from a segment of the same bits
+ * and a related codebook (elac_codebook_related) whose list for it has the same
+ * centroid; false (and nothing added) when it must be encoded anew from its
+ * vector.
  */
 extern bool elac_vector_writer_copy(ElacVectorWriter *writer, uint32 leaf, ElacVectorReader *from, ElacDoc doc);
 extern void elac_vector_writer_finish(ElacVectorWriter *writer, ElacSectionWriter *out);
+
+/* ---- coding apart from writing: builds code rows before they are sorted ---- */
+
+typedef struct ElacVectorEncoder ElacVectorEncoder;
+
+/* Codes for lists of a cut; up to cache_bytes of rotated centroids are kept. */
+extern ElacVectorEncoder *elac_vector_encoder_begin(const ElacCodebook *codebook, int bits, int cut, Size cache_bytes);
+
+/* Bytes of a coded document. */
+extern Size elac_vector_encoder_bytes(const ElacVectorEncoder *encoder);
+
+/* Codes a prepared vector whose leaf is known. */
+extern void elac_vector_encode(ElacVectorEncoder *encoder, uint32 leaf, const float *vector, uint8 *dst);
+
+/*
+ * A writer whose cut is given and whose number of documents need not be known;
+ * spool_bytes bounds each of its two spools' memory.
+ */
+extern ElacVectorWriter *elac_vector_writer_begin_cut(const ElacCodebook *codebook, int bits, int cut, Size spool_bytes);
+
+/* As elac_vector_writer_add() for a finite document coded for the same codebook, bits and cut. */
+extern void elac_vector_writer_add_coded(ElacVectorWriter *writer, uint32 leaf, const uint8 *coded);
 
 /* ---- reading ---- */
 
@@ -107,13 +130,13 @@ extern void elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidat
 
 /*
  * Watches the best k candidates by estimate of an empty heap whose capacity is
- * at least k; with records, keeps the estimates that entered them, in order.
+ * at least k; with records, keeps the candidates that entered them, in order.
  * Calls of elac_vector_heap_moved() say whether the best k have changed since
  * the call before.  Gone with the heap's context; finish leaves it as it is.
  */
 extern void elac_vector_heap_watch(ElacVectorHeap *heap, uint32 k, bool records);
 extern bool elac_vector_heap_moved(ElacVectorHeap *heap);
-extern const float *elac_vector_heap_recorded(ElacVectorHeap *heap, uint32 *n);
+extern const ElacVectorCandidate *elac_vector_heap_recorded(ElacVectorHeap *heap, uint32 *n);
 
 /* Sorted by lower bound, ascending; empties the heap.  palloc'd. */
 extern ElacVectorCandidate *elac_vector_heap_finish(ElacVectorHeap *heap, uint32 *ncandidates);

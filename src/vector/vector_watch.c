@@ -23,7 +23,7 @@ struct ElacVectorWatch
 	bool		records;
 	uint32		nrecorded;
 	uint32		recorded_allocated;
-	float	   *recorded;
+	ElacVectorCandidate *recorded;
 };
 
 void
@@ -31,7 +31,6 @@ elac_vector_heap_watch(ElacVectorHeap *heap, uint32 k, bool records)
 {
 	ElacVectorWatch *watch = palloc0(sizeof(ElacVectorWatch));
 
-	Assert(elac_vector_heap_threshold(heap) == INFINITY);
 	watch->k = Max(k, 1);
 	watch->allocated = Min(watch->k, 64);
 	watch->best = palloc(watch->allocated * sizeof(float));
@@ -49,7 +48,7 @@ elac_vector_heap_moved(ElacVectorHeap *heap)
 	return moved;
 }
 
-const float *
+const ElacVectorCandidate *
 elac_vector_heap_recorded(ElacVectorHeap *heap, uint32 *n)
 {
 	ElacVectorWatch *watch = *elac_vector_heap_watch_of(heap);
@@ -59,19 +58,20 @@ elac_vector_heap_recorded(ElacVectorHeap *heap, uint32 *n)
 }
 
 static void
-elac_watch_record(ElacVectorWatch *watch, float estimate)
+elac_watch_record(ElacVectorWatch *watch, const ElacVectorCandidate *candidate)
 {
 	if (watch->recorded == NULL)
 	{
 		watch->recorded_allocated = 256;
-		watch->recorded = palloc(watch->recorded_allocated * sizeof(float));
+		watch->recorded = palloc(watch->recorded_allocated * sizeof(ElacVectorCandidate));
 	}
 	else if (watch->nrecorded == watch->recorded_allocated)
 	{
 		watch->recorded_allocated *= 2;
-		watch->recorded = repalloc_huge(watch->recorded, (Size) watch->recorded_allocated * sizeof(float));
+		watch->recorded = repalloc_huge(watch->recorded,
+										(Size) watch->recorded_allocated * sizeof(ElacVectorCandidate));
 	}
-	watch->recorded[watch->nrecorded++] = estimate;
+	watch->recorded[watch->nrecorded++] = *candidate;
 }
 
 /* Adds to best, which is not full. */
@@ -119,10 +119,10 @@ elac_watch_replace(ElacVectorWatch *watch, float estimate)
 }
 
 void
-elac_vector_watch_push(ElacVectorWatch *watch, float estimate)
+elac_vector_watch_push(ElacVectorWatch *watch, const ElacVectorCandidate *candidate)
 {
-	if (isnan(estimate))
-		estimate = INFINITY;
+	float		estimate = isnan(candidate->estimate) ? INFINITY : candidate->estimate;
+
 	if (watch->n < watch->k)
 		elac_watch_add(watch, estimate);
 	else if (estimate < watch->best[0])
@@ -131,5 +131,5 @@ elac_vector_watch_push(ElacVectorWatch *watch, float estimate)
 		return;
 	watch->moved = true;
 	if (watch->records)
-		elac_watch_record(watch, estimate);
+		elac_watch_record(watch, candidate);
 }
