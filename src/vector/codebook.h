@@ -53,11 +53,31 @@ extern int	elac_codebook_cut(const ElacCodebook *codebook, uint64 ndocs);
 /* Leaf (list of the finest cut) nearest to a prepared vector. */
 extern uint32 elac_codebook_assign(const ElacCodebook *codebook, const float *vector);
 
+/*
+ * The same for many vectors (row-major, dim floats each), several times as
+ * fast; near ties may fall otherwise.  memory bounds what is kept of the
+ * centroids in the kernels' form; some MB of working memory come on top.
+ * Lives in CurrentMemoryContext.  Interruptible.
+ */
+typedef struct ElacAssigner ElacAssigner;
+
+extern ElacAssigner *elac_assigner_begin(const ElacCodebook *codebook, Size memory);
+extern void elac_assigner_assign(ElacAssigner *assigner, const float *vectors, uint64 n, uint32 *leaves);
+extern void elac_assigner_end(ElacAssigner *assigner);
+
 /* The list of cut that contains a leaf. */
 extern uint32 elac_codebook_list_of_leaf(const ElacCodebook *codebook, int cut, uint32 leaf);
 
 /* First leaf of a list of a cut (list == nlists gives the number of leaves). */
 extern uint32 elac_codebook_first_leaf(const ElacCodebook *codebook, int cut, uint32 list);
+
+/*
+ * Codes made under one codebook can mean the same under another: when rotation
+ * and mean are the same (related) and the centroids of both lists are, bit for bit.
+ */
+extern bool elac_codebook_related(const ElacCodebook *a, const ElacCodebook *b);
+extern bool elac_codebook_same_list(const ElacCodebook *a, int a_cut, uint32 a_list,
+									const ElacCodebook *b, int b_cut, uint32 b_list);
 
 /*
  * Turns a stored vector (float4 or half) into a prepared one, dim floats in

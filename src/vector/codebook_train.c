@@ -121,13 +121,11 @@ elac_train_split(ElacTrain *train, uint32 *members, uint64 n, uint32 nparts, uin
 	input.rng = &train->rng;
 	made = elac_kmeans_run(&input, centroids, part);
 
+	input.members = members;
+	input.n = n;
+	elac_kmeans_assign_all(&input, centroids, made, part);
 	for (uint64 i = 0; i < n; i++)
-	{
-		if (i % 64 == 0)
-			CHECK_FOR_INTERRUPTS();
-		part[i] = elac_kmeans_nearest(train->sample + (Size) members[i] * dim, centroids, made, dim, NULL);
 		next[part[i] + 1]++;
-	}
 	starts[0] = 0;
 	for (uint32 p = 0; p < made; p++)
 		next[p + 1] = starts[p + 1] = starts[p] + next[p + 1];
@@ -185,15 +183,14 @@ elac_train_settle(ElacTrain *train, ElacCodebook *codebook)
 	uint32	   *assigned = palloc_extended(train->nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
 	uint32	   *sorted = palloc_extended(train->nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
 	uint64		total = 0;
+	ElacAssigner *assigner;
 
 	elac_codebook_average_tree(codebook, counts);
+	assigner = elac_assigner_begin(codebook, 0);
+	elac_assigner_assign(assigner, train->sample, train->nsample, assigned);
+	elac_assigner_end(assigner);
 	for (uint64 i = 0; i < train->nsample; i++)
-	{
-		if (i % 64 == 0)
-			CHECK_FOR_INTERRUPTS();
-		assigned[i] = elac_codebook_assign(codebook, train->sample + (Size) i * dim);
 		counts[assigned[i]]++;
-	}
 
 	/* sorted by leaf, so that one leaf's sum at a time is enough */
 	for (uint32 leaf = 0; leaf < leaves->nlists; leaf++)

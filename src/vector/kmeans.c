@@ -3,7 +3,7 @@
  *	  k-means++ seeds and Lloyd iterations, flat.  The hierarchy that makes
  *	  thousands of clusters affordable is codebook_train.c's.
  *
- * Uses O(n + k * dim) memory of CurrentMemoryContext and frees it.
+ * Uses 4 * n + 24 * k * dim bytes of CurrentMemoryContext and frees them.
  * Duplicates, constant data and empty clusters are normal input: seeds are
  * distinct points, a cluster that runs empty takes the point that lies
  * farthest from its own centroid, and clusters that cannot be filled are
@@ -20,6 +20,12 @@
 #include "base/kernels.h"
 #include "vector/kmeans.h"
 
+/* Points taken together by the blocked kernel. */
+#define KMEANS_BLOCK 128
+
+/* Points per cluster among which seeds are chosen. */
+#define KMEANS_SEED_POINTS 16
+
 typedef struct ElacKmeansState
 {
 	const ElacKmeans *in;
@@ -29,12 +35,23 @@ typedef struct ElacKmeansState
 	uint64	   *counts;
 	double	   *sums;			/* k * dim */
 	uint32		k;				/* clusters there are */
+	float	   *mean;			/* of the members: what the kernel's input is relative to */
+	float	   *packed;			/* centroids for the kernel */
+	float	   *block;			/* KMEANS_BLOCK centred points */
 } ElacKmeansState;
 
 static inline const float *
 elac_kmeans_point(const ElacKmeans *in, uint64 i)
 {
 	return in->points + (in->members ? in->members[i] : i) * (Size) in->dim;
+}
+
+/* Number of the i-th of nsome members spread over all. */
+static inline uint64
+elac_kmeans_some(const ElacKmeans *in, uint64 i, uint64 nsome)
+{
+	/* n is below 2^32, so the product fits */
+	return nsome == in->n ? i : i * in->n / nsome;
 }
 
 uint32
@@ -80,7 +97,8 @@ elac_kmeans_mean(const float *points, const uint32 *members, uint64 n, int dim, 
 
 /*
  * Seeds by k-means++: each next seed is drawn with probability proportional to
- * the squared distance to the seeds so far.  Leaves state->distance filled.
+ * the squared distance to the seeds so far.  Some points a cluster are enough
+ * to draw from; uses state->distance for them.
  */
 static void
 elac_kmeans_seed(ElacKmeansState *state)
@@ -88,13 +106,11 @@ elac_kmeans_seed(ElacKmeansState *state)
 	const ElacKmeans *in = state->in;
 	const ElacKernels *kernels = elac_kernels();
 	Size		row = in->dim * sizeof(float);
-	uint64		chosen = elac_rng_below(in->rng, in->n);
+	uint64		nsome = Min(in->n, Max((uint64) in->k * KMEANS_SEED_POINTS, 1024));
+	uint64		chosen = elac_rng_below(in->rng, nsome);
 
-	for (uint64 i = 0; i < in->n; i++)
-	{
+	for (uint64 i = 0; i < nsome; i++)
 		state->distance[i] = INFINITY;
-		state->assignment[i] = 0;
-	}
 	state->k = 0;
 	while (state->k < in->k)
 	{
@@ -102,18 +118,15 @@ elac_kmeans_seed(ElacKmeansState *state)
 		double		total = 0;
 		double		target;
 
-		memcpy(seed, elac_kmeans_point(in, chosen), row);
-		for (uint64 i = 0; i < in->n; i++)
+		memcpy(seed, elac_kmeans_point(in, elac_kmeans_some(in, chosen, nsome)), row);
+		for (uint64 i = 0; i < nsome; i++)
 		{
-			float		d = kernels->l2sq_f32(elac_kmeans_point(in, i), seed, in->dim);
+			float		d = kernels->l2sq_f32(elac_kmeans_point(in, elac_kmeans_some(in, i, nsome)), seed, in->dim);
 
 			if (i % 1024 == 0)
 				CHECK_FOR_INTERRUPTS();
 			if (d < state->distance[i])
-			{
 				state->distance[i] = d;
-				state->assignment[i] = state->k;
-			}
 			/* infinite distances must not swallow the sum */
 			total += Min(state->distance[i], 1e30f);
 		}
@@ -122,8 +135,8 @@ elac_kmeans_seed(ElacKmeansState *state)
 			break;				/* every point is a seed: no more distinct ones */
 
 		target = elac_rng_double(in->rng) * total;
-		chosen = in->n;
-		for (uint64 i = 0; i < in->n; i++)
+		chosen = nsome;
+		for (uint64 i = 0; i < nsome; i++)
 		{
 			if (state->distance[i] <= 0)
 				continue;
@@ -132,9 +145,67 @@ elac_kmeans_seed(ElacKmeansState *state)
 			if (target < 0)
 				break;
 		}
-		if (chosen == in->n)
+		if (chosen == nsome)
 			break;
 	}
+}
+
+/* Allocates what assigning the members to up to k centroids needs. */
+static void
+elac_kmeans_state_begin(ElacKmeansState *state, uint32 k)
+{
+	const ElacKmeans *in = state->in;
+
+	state->distance = palloc_extended(in->n * sizeof(float), MCXT_ALLOC_HUGE);
+	state->counts = palloc_extended(k * sizeof(uint64), MCXT_ALLOC_HUGE);
+	state->mean = palloc(in->dim * sizeof(float));
+	state->packed = palloc_extended(elac_assign_packed_floats(k, in->dim) * sizeof(float), MCXT_ALLOC_HUGE);
+	state->block = palloc((Size) KMEANS_BLOCK * in->dim * sizeof(float));
+	elac_kmeans_mean(in->points, in->members, in->n, in->dim, state->mean);
+}
+
+static void
+elac_kmeans_state_end(ElacKmeansState *state)
+{
+	pfree(state->distance);
+	pfree(state->counts);
+	pfree(state->mean);
+	pfree(state->packed);
+	pfree(state->block);
+}
+
+/* Centres n rows, and returns the squared length of each. */
+static void
+elac_kmeans_centre(const ElacKmeansState *state, uint64 first, int n, const float **rows, float *squares)
+{
+	const ElacKmeans *in = state->in;
+	const ElacKernels *kernels = elac_kernels();
+	int			dim = in->dim;
+
+	for (int i = 0; i < n; i++)
+	{
+		const float *point = elac_kmeans_point(in, first + i);
+		float	   *centred = state->block + (Size) i * dim;
+
+		for (int d = 0; d < dim; d++)
+			centred[d] = point[d] - state->mean[d];
+		rows[i] = centred;
+		squares[i] = kernels->ip_f32(centred, centred, dim);
+	}
+}
+
+/* The centroids in the kernel's form. */
+static void
+elac_kmeans_pack(ElacKmeansState *state)
+{
+	int			dim = state->in->dim;
+	float	   *centred = palloc_extended((Size) state->k * dim * sizeof(float), MCXT_ALLOC_HUGE);
+
+	for (uint32 c = 0; c < state->k; c++)
+		for (int d = 0; d < dim; d++)
+			centred[(Size) c * dim + d] = state->centroids[(Size) c * dim + d] - state->mean[d];
+	elac_assign_pack(centred, state->k, dim, state->packed);
+	pfree(centred);
 }
 
 /* Assigns every member to its nearest centroid; returns how many moved. */
@@ -145,21 +216,46 @@ elac_kmeans_assign(ElacKmeansState *state)
 	uint64		moved = 0;
 
 	memset(state->counts, 0, state->k * sizeof(uint64));
-	for (uint64 i = 0; i < in->n; i++)
+	elac_kmeans_pack(state);
+	for (uint64 first = 0; first < in->n; first += KMEANS_BLOCK)
 	{
-		uint32		c;
+		int			n = (int) Min(in->n - first, (uint64) KMEANS_BLOCK);
+		const float *rows[KMEANS_BLOCK];
+		float		squares[KMEANS_BLOCK];
+		uint32		nearest[KMEANS_BLOCK];
+		float		scores[KMEANS_BLOCK];
 
-		if (i % 64 == 0)
-			CHECK_FOR_INTERRUPTS();
-		c = elac_kmeans_nearest(elac_kmeans_point(in, i), state->centroids, state->k, in->dim, &state->distance[i]);
-		if (c != state->assignment[i])
+		CHECK_FOR_INTERRUPTS();
+		elac_kmeans_centre(state, first, n, rows, squares);
+		elac_kernels()->assign_block(rows, n, state->packed, state->k, in->dim, nearest, scores);
+		for (int i = 0; i < n; i++)
 		{
-			state->assignment[i] = c;
-			moved++;
+			if (nearest[i] != state->assignment[first + i])
+			{
+				state->assignment[first + i] = nearest[i];
+				moved++;
+			}
+			state->counts[nearest[i]]++;
+			/* the difference of like numbers can end below 0 */
+			state->distance[first + i] = Max(squares[i] + 2 * scores[i], 0);
 		}
-		state->counts[c]++;
 	}
 	return moved;
+}
+
+void
+elac_kmeans_assign_all(const ElacKmeans *input, const float *centroids, uint32 ncentroids, uint32 *assignment)
+{
+	ElacKmeansState state = {0};
+
+	state.in = input;
+	state.centroids = unconstify(float *, centroids);
+	state.k = ncentroids;
+	elac_kmeans_state_begin(&state, ncentroids);
+	state.assignment = assignment;
+	memset(assignment, 0, input->n * sizeof(uint32));
+	elac_kmeans_assign(&state);
+	elac_kmeans_state_end(&state);
 }
 
 /* Gives each empty cluster the point farthest from its centroid, if there is one. */
@@ -253,14 +349,13 @@ elac_kmeans_run(const ElacKmeans *input, float *centroids, uint32 *assignment)
 	state.in = input;
 	state.centroids = centroids;
 	state.assignment = assignment;
-	state.distance = palloc_extended(input->n * sizeof(float), MCXT_ALLOC_HUGE);
-	state.counts = palloc_extended(input->k * sizeof(uint64), MCXT_ALLOC_HUGE);
+	elac_kmeans_state_begin(&state, input->k);
 	state.sums = palloc_extended((Size) input->k * input->dim * sizeof(double), MCXT_ALLOC_HUGE);
 
 	elac_kmeans_seed(&state);
-	memset(state.counts, 0, state.k * sizeof(uint64));
-	for (uint64 i = 0; i < input->n; i++)
-		state.counts[assignment[i]]++;
+	memset(assignment, 0, input->n * sizeof(uint32));
+	elac_kmeans_assign(&state);
+	elac_kmeans_fill_empty(&state);
 	for (int i = 0; i < input->iterations; i++)
 	{
 		elac_kmeans_update(&state);
@@ -270,8 +365,7 @@ elac_kmeans_run(const ElacKmeans *input, float *centroids, uint32 *assignment)
 	}
 	elac_kmeans_compact(&state);
 
-	pfree(state.distance);
-	pfree(state.counts);
+	elac_kmeans_state_end(&state);
 	pfree(state.sums);
 	return state.k;
 }

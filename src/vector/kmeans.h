@@ -23,9 +23,13 @@ typedef struct ElacKmeans
 /*
  * Makes at most k clusters (fewer when there are fewer distinct points) and
  * returns how many.  centroids: room for k * dim floats; assignment: n, the
- * cluster of each member.  No cluster is empty.  n >= 1.
+ * cluster of each member.  No cluster is empty.  1 <= n < 2^32.
  */
 extern uint32 elac_kmeans_run(const ElacKmeans *input, float *centroids, uint32 *assignment);
+
+/* The nearest of ncentroids (> 0) for each member of input, whose k is not used. */
+extern void elac_kmeans_assign_all(const ElacKmeans *input, const float *centroids, uint32 ncentroids,
+								   uint32 *assignment);
 
 /* Nearest of ncentroids (> 0) to a point under L2; *distance may be NULL. */
 extern uint32 elac_kmeans_nearest(const float *point, const float *centroids, uint32 ncentroids, int dim, float *distance);
