@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "errors.h"
+#include "lsm/delta_vector.h"
 #include "lsm/lane_reader.h"
 #include "lsm/lsm.h"
 
@@ -165,6 +166,13 @@ elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector)
 	}
 	*vector = view->vector;
 	return ELAC_VECTOR_FINITE;
+}
+
+float
+elac_delta_vector_error(const ElacDeltaView *view, ElacDoc doc)
+{
+	Assert(doc < view->ndocs);
+	return elac_delta_error_value(view->docs[doc].header.vector_error);
 }
 
 const ElacTermVector *

@@ -64,8 +64,9 @@ extern uint32 elac_delta_ndocs(const ElacDeltaView *view);
 extern bool elac_delta_is_dead(const ElacDeltaView *view, ElacDoc doc);
 extern ItemPointer elac_delta_tid(ElacDeltaView *view, ElacDoc doc);
 extern Datum elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull);
-/* *vector is NULL unless FINITE. */
+/* *vector is NULL unless FINITE; decoded, at most elac_delta_vector_error() away from the row's. */
 extern ElacVectorClass elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector);
+extern float elac_delta_vector_error(const ElacDeltaView *view, ElacDoc doc);
 extern const ElacTermVector *elac_delta_terms(ElacDeltaView *view, ElacDoc doc, int column);
 
 /* Rows in the delta, from the lane heads alone. */

@@ -76,6 +76,9 @@ struct ElacScan
 extern bool elac_vector_batch(ElacScan *scan);
 extern bool elac_text_batch(ElacScan *scan);
 
+/* query/delta_batch.c: the delta's pending rows as candidates. */
+extern void elac_delta_batch(ElacScan *scan, ElacVectorHeap *heap);
+
 /* A candidate whose exact distance is known. */
 typedef struct ElacRankedRow
 {

@@ -119,34 +119,6 @@ batch_scan_lists(ElacScan *scan, ElacVectorHeap *heap, ElacProbeWalk *walk, uint
 	scan->counters.codes_scored += scored;
 }
 
-/* Delta rows have their exact distance at once: bound and estimate are it. */
-static void
-batch_scan_delta(ElacScan *scan, ElacVectorHeap *heap)
-{
-	ElacSource *source = &scan->sources[scan->nsources - 1];
-	const ElacColumn *column = &scan->schema->columns[scan->schema->vector_column];
-	const ElacBitmap *pending = elac_source_pending(scan, source);
-	ElacDoc		doc = 0;
-
-	while ((doc = elac_source_next(source, pending, doc)) < source->ndocs)
-	{
-		const float *vector;
-		ElacVectorCandidate candidate;
-
-		CHECK_FOR_INTERRUPTS();
-		if (elac_delta_vector(scan->delta, doc, &vector) == ELAC_VECTOR_FINITE)
-		{
-			candidate.estimate = elac_rerank_internal(column->metric,
-												elac_vector_distance(column->metric, scan->query.vector, vector, column->dim));
-			candidate.lower = candidate.estimate;
-			candidate.source = scan->nsources - 1;
-			candidate.doc = doc;
-			elac_vector_heap_push(heap, &candidate);
-		}
-		doc++;
-	}
-}
-
 static ElacVectorCandidate *
 batch_candidates(ElacScan *scan, uint32 wanted, uint32 *ncandidates, bool *complete)
 {
@@ -157,7 +129,7 @@ batch_candidates(ElacScan *scan, uint32 wanted, uint32 *ncandidates, bool *compl
 	ElacVectorCandidate *candidates;
 
 	elac_vector_heap_watch(heap, watched, false);
-	batch_scan_delta(scan, heap);
+	elac_delta_batch(scan, heap);
 	batch_scan_lists(scan, heap, walk, nallowed, wanted, watched);
 	candidates = elac_vector_heap_finish(heap, ncandidates);
 	*complete = elac_probe_walk_is_complete(walk) && *ncandidates < wanted;
