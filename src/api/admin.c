@@ -17,6 +17,7 @@
 
 #include "api/target_index.h"
 #include "lsm/lsm.h"
+#include "query/calibrate.h"
 #include "query/job.h"
 #include "query/index_options.h"
 
@@ -65,6 +66,7 @@ admin_compact(ElacJob *job, void *arg)
 	elac_lsm_flush(job);
 	merges = elac_lsm_compact(job, *(bool *) arg);
 	elac_lsm_retire(job);
+	elac_calibrate(job, false);
 	/* everything: pages that a killed backend left behind, too */
 	if (*(bool *) arg)
 		elac_lsm_sweep(job);

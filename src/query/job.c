@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "compat.h"
+#include "query/calibrate.h"
 #include "query/heap_fetch.h"
 #include "query/job.h"
 #include "storage/metapage.h"
@@ -81,6 +82,9 @@ elac_job_maintain(ElacJob *job, uint64 delta_limit, bool wait)
 		worked = elac_lsm_flush(job) > 0;
 	worked = elac_lsm_compact(job, false) > 0 || worked;
 	worked = elac_lsm_retire(job) > 0 || worked;
+	/* not within a user's INSERT */
+	if (!job->no_sweep)
+		worked = elac_calibrate(job, false) > 0 || worked;
 	elac_maintenance_unlock(job->index);
 	return worked;
 }

@@ -1,0 +1,564 @@
+/*
+ * calibrate.c
+ *	  Measures how far vector queries on an index have to look.
+ *
+ * A query of the sample scans all lists in the order of a real one.  Beside
+ * the truth (its nearest rows, their distances taken from the heap) that gives
+ * a trace: at each look whether it is enough, the documents scored and those
+ * scored when the best k changed last.  A row is found by every patience above
+ * the largest n - FACTOR * m met on the way to its list (patience.h), so one
+ * number a row tells for any patience which rows are found, and the patience for
+ * a recall is a quantile of these numbers.
+ *
+ * Owns the choice of the queries: those collected from users once there are
+ * some hundred (lsm/reservoir.h), rows of the index until then.  A row is no
+ * answer to itself, nor are its duplicates.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "base/rng.h"
+#include "guc.h"
+#include "query/calibrate.h"
+#include "query/patience.h"
+#include "query/probe_walk.h"
+#include "storage/metapage.h"
+
+#define CALIBRATE_ROWS_MIN 4000 /* with fewer, everything is scanned anyway */
+#define CALIBRATE_QUERIES_MIN 100
+#define CALIBRATE_QUERIES_MAX 400
+
+/* Components of codes scored for the first curve: about half a second. */
+#define CALIBRATE_WORK 2.5e10
+
+/* Rows sought; candidates that may be among them; candidates by estimate that are traced. */
+#define CALIBRATE_K ELAC_PATIENCE_ROWS
+#define CALIBRATE_TRACED 40
+#define CALIBRATE_CANDIDATES 64
+
+/* Steps as in vector_batch.c. */
+#define CALIBRATE_STEP_SHARE 16
+
+/* Share of rows after which an index is calibrated anew. */
+#define CALIBRATE_GROWTH 1.5
+
+typedef struct CalibrateSource
+{
+	ElacSegment *segment;
+	ElacVectorReader *reader;
+	uint32		nfinite;
+	uint32		nlive;			/* of the finite ones */
+	ElacBitmap	live;			/* finite and alive */
+	ElacBitmap	allowed;		/* of these, what the filter lets pass */
+	uint32		nallowed;
+} CalibrateSource;
+
+/* A query of the sample. */
+typedef struct CalibrateQuery
+{
+	float	   *vector;
+	int			source;			/* -1: not a row of the index */
+	ElacDoc		doc;
+} CalibrateQuery;
+
+/* What one look at whether it is enough saw. */
+typedef struct CalibrateLook
+{
+	double		scored;
+	double		needed;			/* largest patience needed to come this far */
+} CalibrateLook;
+
+typedef struct CalibrateTrace
+{
+	uint32		nlooks;
+	CalibrateLook *looks;
+	uint32		nfound;
+	double	   *needed;			/* for each true row, ascending */
+	uint32		nlost;			/* true rows that are never found */
+} CalibrateTrace;
+
+typedef struct Calibrate
+{
+	ElacJob    *job;
+	ElacSnapshot *snapshot;
+	const ElacColumn *column;
+	const ElacCodebook *codebook;
+	ElacRng		rng;
+	int			nsources;
+	CalibrateSource *sources;
+	uint64		nlive;
+	uint32		nqueries;
+	CalibrateQuery *queries;
+	MemoryContext query_context;	/* reset from query to query */
+	float	   *buffer;			/* a vector of the heap */
+} Calibrate;
+
+static void
+calibrate_bitmap_init(ElacBitmap *bitmap, uint32 nbits)
+{
+	bitmap->nbits = nbits;
+	bitmap->words = MemoryContextAllocExtended(CurrentMemoryContext,
+											   (elac_bitmap_words(nbits) + 1) * sizeof(uint64_t),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+static void
+calibrate_open(Calibrate *calibrate)
+{
+	ElacSnapshot *snapshot = calibrate->snapshot;
+
+	calibrate->nsources = snapshot->nsegments;
+	calibrate->sources = palloc0(sizeof(CalibrateSource) * Max(snapshot->nsegments, 1));
+	for (int i = 0; i < snapshot->nsegments; i++)
+	{
+		CalibrateSource *source = &calibrate->sources[i];
+		const ElacSegmentRef *ref = &snapshot->manifest->segments[i];
+		const ElacBitmap *live;
+		ElacDoc		first;
+		uint32		ndead;
+
+		source->segment = elac_snapshot_segment(snapshot, i);
+		source->reader = elac_segment_vector(source->segment);
+		elac_vector_list_range(source->reader, elac_vector_nlists(source->reader), &source->nfinite, &first);
+		live = elac_live_read(snapshot->index, ref, &ndead);
+		calibrate_bitmap_init(&source->live, ref->ndocs);
+		calibrate_bitmap_init(&source->allowed, ref->ndocs);
+		elac_bitmap_set_range(&source->live, 0, source->nfinite);
+		if (live != NULL)
+			elac_bitmap_and(&source->live, live);
+		source->nlive = elac_bitmap_count(&source->live);
+		calibrate->nlive += source->nlive;
+	}
+}
+
+/* ---- the sample ---- */
+
+/* A live row at random; false when luck fails. */
+static bool
+calibrate_draw(Calibrate *calibrate, CalibrateQuery *query)
+{
+	for (int attempt = 0; attempt < 100; attempt++)
+	{
+		uint64		place = elac_rng_below(&calibrate->rng, calibrate->nlive);
+		int			i = 0;
+
+		while (place >= calibrate->sources[i].nlive)
+			place -= calibrate->sources[i++].nlive;
+		query->source = i;
+		query->doc = (ElacDoc) elac_rng_below(&calibrate->rng, calibrate->sources[i].nfinite);
+		if (elac_bitmap_get(&calibrate->sources[i].live, query->doc))
+			return true;
+	}
+	return false;
+}
+
+static void
+calibrate_sample_rows(Calibrate *calibrate, uint32 wanted)
+{
+	calibrate->queries = palloc(sizeof(CalibrateQuery) * wanted);
+	for (uint32 i = 0; i < wanted; i++)
+	{
+		CalibrateQuery *query = &calibrate->queries[calibrate->nqueries];
+		ItemPointerData tid;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!calibrate_draw(calibrate, query))
+			continue;
+		elac_segment_tid(calibrate->sources[query->source].segment, query->doc, &tid);
+		query->vector = palloc(sizeof(float) * calibrate->column->dim);
+		if (calibrate->job->fetch(calibrate->job->fetch_arg, &tid, query->vector) == ELAC_VECTOR_FINITE)
+			calibrate->nqueries++;
+	}
+}
+
+/* Lets a share of the live rows pass; returns how many do. */
+static uint64
+calibrate_filter(Calibrate *calibrate, uint32 one_in)
+{
+	uint64		total = 0;
+
+	for (int i = 0; i < calibrate->nsources; i++)
+	{
+		CalibrateSource *source = &calibrate->sources[i];
+
+		elac_bitmap_copy(&source->allowed, &source->live);
+		for (ElacDoc doc = 0; one_in > 1 && (doc = elac_bitmap_next(&source->allowed, doc)) < source->allowed.nbits; doc++)
+			if (elac_rng_below(&calibrate->rng, one_in) != 0)
+				elac_bitmap_clear(&source->allowed, doc);
+		source->nallowed = elac_bitmap_count(&source->allowed);
+		total += source->nallowed;
+	}
+	return total;
+}
+
+/* ---- one query ---- */
+
+/* Candidates in the order in which the trace met them, and at which look. */
+typedef struct CalibrateSeen
+{
+	uint32		n;
+	const ElacVectorCandidate *candidates;
+	uint32		nlooks;
+	double	   *scored;			/* before each step */
+	uint32	   *end;			/* candidates met by its end */
+} CalibrateSeen;
+
+/* Scans all lists; scored[nlooks] is the number of documents in the end. */
+static void
+calibrate_scan(Calibrate *calibrate, const CalibrateQuery *query, ElacVectorHeap *heap, CalibrateSeen *seen)
+{
+	ElacVectorQuery *prepared = elac_vector_query_begin(calibrate->codebook, query->vector, elac_guc_epsilon);
+	ElacProbeSource *sources = palloc0(sizeof(ElacProbeSource) * calibrate->nsources);
+	ElacProbeWalk *walk;
+	uint64		scored = 0;
+	uint32		step = 1;
+	uint32		allocated = 256;
+
+	for (int i = 0; i < calibrate->nsources; i++)
+	{
+		sources[i].reader = calibrate->sources[i].reader;
+		sources[i].query = prepared;
+		sources[i].allowed = &calibrate->sources[i].allowed;
+		sources[i].nallowed = calibrate->sources[i].nallowed;
+		sources[i].number = i;
+	}
+	walk = elac_probe_walk_begin(sources, calibrate->nsources);
+	seen->scored = palloc(sizeof(double) * allocated);
+	seen->end = palloc(sizeof(uint32) * allocated);
+	seen->nlooks = 0;
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (seen->nlooks + 1 == allocated)
+		{
+			allocated *= 2;
+			seen->scored = repalloc(seen->scored, sizeof(double) * allocated);
+			seen->end = repalloc(seen->end, sizeof(uint32) * allocated);
+		}
+		seen->scored[seen->nlooks] = (double) scored;
+		if (!elac_probe_walk_next(walk, step, heap, &scored))
+			break;
+		(void) elac_vector_heap_recorded(heap, &seen->end[seen->nlooks]);
+		seen->nlooks++;
+		step = (uint32) Min(elac_probe_walk_lists(walk) / CALIBRATE_STEP_SHARE + 1, 1024);
+	}
+	seen->candidates = elac_vector_heap_recorded(heap, &seen->n);
+}
+
+/* Puts an estimate among the best k, ascending; whether it belongs there. */
+static bool
+calibrate_enters(float *best, uint32 *n, uint32 k, float estimate)
+{
+	uint32		i;
+
+	if (*n == k && !(estimate < best[k - 1]))
+		return false;
+	i = *n < k ? (*n)++ : k - 1;
+	for (; i > 0 && best[i - 1] > estimate; i--)
+		best[i] = best[i - 1];
+	best[i] = estimate;
+	return true;
+}
+
+/* From what was seen to the looks of a scan that watches the best k. */
+static void
+calibrate_replay(const CalibrateSeen *seen, uint32 k, CalibrateTrace *trace)
+{
+	float	   *best = palloc(sizeof(float) * k);
+	uint32		n = 0;
+	uint32		next = 0;
+	double		changed = 0;
+	double		needed = 0;
+
+	trace->nlooks = seen->nlooks + 1;
+	for (uint32 look = 0; look <= seen->nlooks; look++)
+	{
+		bool		moved = false;
+
+		/* nobody stops with fewer than k */
+		if (n == k)
+			needed = Max(needed, seen->scored[look] - ELAC_PATIENCE_FACTOR * changed);
+		trace->looks[look].scored = seen->scored[look];
+		trace->looks[look].needed = needed;
+		for (; look < seen->nlooks && next < seen->end[look]; next++)
+			if (calibrate_enters(best, &n, k, seen->candidates[next].estimate))
+				moved = true;
+		if (moved)
+			changed = seen->scored[look + 1];
+	}
+	pfree(best);
+}
+
+typedef struct CalibrateTrue
+{
+	double		distance;
+	uint32		source;
+	ElacDoc		doc;
+} CalibrateTrue;
+
+/*
+ * The true nearest rows, at most k: exact distances of candidates, which come
+ * by lower bound, until no bound is below the worst of k.
+ */
+static uint32
+calibrate_truth(Calibrate *calibrate, const CalibrateQuery *query, const ElacVectorCandidate *candidates,
+				uint32 ncandidates, CalibrateTrue *rows, uint32 k)
+{
+	ElacMetric	metric = calibrate->column->metric;
+	int			dim = calibrate->column->dim;
+	uint32		n = 0;
+
+	for (uint32 i = 0; i < ncandidates; i++)
+	{
+		ItemPointerData tid;
+		double		distance;
+		uint32		place;
+
+		if (n == k && (metric == ELAC_METRIC_L2 ? rows[k - 1].distance * rows[k - 1].distance : rows[k - 1].distance) <
+			candidates[i].lower)
+			break;
+		elac_segment_tid(calibrate->sources[candidates[i].source].segment, candidates[i].doc, &tid);
+		if (calibrate->job->fetch(calibrate->job->fetch_arg, &tid, calibrate->buffer) != ELAC_VECTOR_FINITE)
+			continue;
+		if (query->source >= 0 && memcmp(calibrate->buffer, query->vector, sizeof(float) * dim) == 0)
+			continue;
+		distance = elac_vector_distance(metric, query->vector, calibrate->buffer, dim);
+		if (n == k && !(distance < rows[k - 1].distance))
+			continue;
+		place = n < k ? n++ : k - 1;
+		for (; place > 0 && rows[place - 1].distance > distance; place--)
+			rows[place] = rows[place - 1];
+		rows[place].distance = distance;
+		rows[place].source = candidates[i].source;
+		rows[place].doc = candidates[i].doc;
+	}
+	return n;
+}
+
+static int
+calibrate_compare_double(const void *a, const void *b)
+{
+	double		left = *(const double *) a;
+	double		right = *(const double *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* The patience that each true row needs: that of the look before the step that met it. */
+static void
+calibrate_needs(const CalibrateSeen *seen, const CalibrateTrue *rows, uint32 nrows, CalibrateTrace *trace)
+{
+	for (uint32 i = 0; i < nrows; i++)
+	{
+		uint32		place = 0;
+		uint32		look = 0;
+
+		while (place < seen->n && (seen->candidates[place].source != rows[i].source ||
+								   seen->candidates[place].doc != rows[i].doc))
+			place++;
+		if (place == seen->n)
+		{
+			trace->nlost++;
+			continue;
+		}
+		while (seen->end[look] <= place)
+			look++;
+		trace->needed[trace->nfound++] = trace->looks[look].needed;
+	}
+	qsort(trace->needed, trace->nfound, sizeof(double), calibrate_compare_double);
+}
+
+static void
+calibrate_query(Calibrate *calibrate, const CalibrateQuery *query, CalibrateTrace *trace)
+{
+	MemoryContext old = MemoryContextSwitchTo(calibrate->query_context);
+	CalibrateSource *own = query->source >= 0 ? &calibrate->sources[query->source] : NULL;
+	bool		hidden = own != NULL && elac_bitmap_get(&own->allowed, query->doc);
+	ElacVectorHeap *heap = elac_vector_heap_create(CALIBRATE_CANDIDATES);
+	ElacVectorCandidate *candidates;
+	uint32		ncandidates;
+	CalibrateSeen seen;
+	CalibrateTrue rows[CALIBRATE_K];
+	uint32		nrows;
+
+	if (hidden)
+		elac_bitmap_clear(&own->allowed, query->doc);
+	elac_vector_heap_watch(heap, CALIBRATE_TRACED, true);
+	calibrate_scan(calibrate, query, heap, &seen);
+	if (hidden)
+		elac_bitmap_set(&own->allowed, query->doc);
+	candidates = elac_vector_heap_finish(heap, &ncandidates);
+	nrows = calibrate_truth(calibrate, query, candidates, ncandidates, rows, CALIBRATE_K);
+
+	MemoryContextSwitchTo(old);
+	memset(trace, 0, sizeof(*trace));
+	trace->looks = palloc(sizeof(CalibrateLook) * (seen.nlooks + 1));
+	trace->needed = palloc(sizeof(double) * CALIBRATE_K);
+	calibrate_replay(&seen, CALIBRATE_K, trace);
+	calibrate_needs(&seen, rows, nrows, trace);
+	MemoryContextReset(calibrate->query_context);
+}
+
+/* ---- the curve ---- */
+
+/* Documents scored by a scan of that patience. */
+static double
+calibrate_scored(const CalibrateTrace *trace, double patience)
+{
+	for (uint32 look = 0; look < trace->nlooks; look++)
+		if (trace->looks[look].needed > patience)
+			return trace->looks[look].scored;
+	return trace->looks[trace->nlooks - 1].scored;
+}
+
+static void
+calibrate_curve(const CalibrateTrace *traces, uint32 ntraces, double rows, ElacCalibrationCurve *curve)
+{
+	double	   *needed = palloc(sizeof(double) * Max((Size) ntraces * CALIBRATE_K, 1));
+	uint32		nfound = 0;
+	uint32		nlost = 0;
+
+	for (uint32 i = 0; i < ntraces; i++)
+	{
+		memcpy(needed + nfound, traces[i].needed, sizeof(double) * traces[i].nfound);
+		nfound += traces[i].nfound;
+		nlost += traces[i].nlost;
+	}
+	qsort(needed, nfound, sizeof(double), calibrate_compare_double);
+	curve->rows = (float) rows;
+	curve->queries = ntraces;
+	for (int point = 0; point < ELAC_CALIBRATION_POINTS && nfound > 0; point++)
+	{
+		double		place = ceil(elac_calibration_recalls[point] * ((double) nfound + nlost)) - 1;
+		double		patience = needed[(uint32) Min(Max(place, 0), nfound - 1)];
+		double		scored = 0;
+
+		/* what a scan stops at must exceed what the rows need */
+		patience = floor(patience) + 1;
+		for (uint32 i = 0; i < ntraces; i++)
+			scored += calibrate_scored(&traces[i], patience);
+		curve->patience[point] = (float) patience;
+		curve->scanned[point] = (float) (scored / ntraces);
+		if (point > 0)
+			curve->scanned[point] = Max(curve->scanned[point], curve->scanned[point - 1]);
+	}
+	pfree(needed);
+}
+
+/* One curve, of queries whose filter lets one row in so many pass; false when these are too few. */
+static bool
+calibrate_measure(Calibrate *calibrate, uint32 one_in, uint32 nqueries, ElacCalibrationCurve *curve)
+{
+	uint64		rows = calibrate_filter(calibrate, one_in);
+	CalibrateTrace *traces;
+	uint32		ntraces = 0;
+
+	if (rows < CALIBRATE_ROWS_MIN / 4)
+		return false;
+	traces = palloc(sizeof(CalibrateTrace) * nqueries);
+	for (uint32 i = 0; i < nqueries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		calibrate_query(calibrate, &calibrate->queries[i], &traces[ntraces]);
+		if (traces[ntraces].nfound > 0)
+			ntraces++;
+	}
+	if (ntraces == 0)
+		return false;
+	calibrate_curve(traces, ntraces, (double) rows, curve);
+	return true;
+}
+
+/* ---- the job ---- */
+
+static uint32
+calibrate_snapshot(Calibrate *calibrate)
+{
+	ElacCalibration *calibration = palloc0(sizeof(ElacCalibration));
+	const ElacManifest *manifest = calibrate->snapshot->manifest;
+	uint32		one_in = 1;
+	double		wanted;
+
+	calibrate_open(calibrate);
+	if (calibrate->nlive < CALIBRATE_ROWS_MIN)
+		return 0;
+	wanted = CALIBRATE_WORK / ((double) calibrate->nlive * calibrate->column->dim);
+	wanted = Max(Min(wanted, CALIBRATE_QUERIES_MAX), CALIBRATE_QUERIES_MIN);
+	calibrate_sample_rows(calibrate, (uint32) wanted);
+	if (calibrate->nqueries == 0)
+		return 0;
+	calibration->codebook = manifest->codebook.id;
+	calibration->rows = calibrate->nlive;
+	calibration->queries = calibrate->nqueries;
+	while (calibration->ncurves < ELAC_CALIBRATION_CURVES &&
+		   calibrate_measure(calibrate, one_in, calibrate->nqueries, &calibration->curves[calibration->ncurves]))
+	{
+		calibration->ncurves++;
+		one_in *= 10;
+	}
+	if (calibration->ncurves == 0)
+		return 0;
+	elac_calibration_publish(calibrate->job->index, calibration);
+	return calibration->queries;
+}
+
+/* Is there anything to calibrate, and from local pages? */
+static bool
+calibrate_possible(const ElacJob *job, const ElacManifest *manifest)
+{
+	if (job->fetch == NULL || manifest->codebook.id == 0)
+		return false;
+	for (uint32 i = 0; i < manifest->nsegments; i++)
+		if (manifest->segments[i].body.home == ELAC_HOME_REMOTE)
+			return false;
+	return true;
+}
+
+static bool
+calibrate_due(const ElacJob *job, const ElacManifest *manifest)
+{
+	const ElacCalibration *calibration = &manifest->calibration;
+	double		rows = 0;
+
+	for (uint32 i = 0; i < manifest->nsegments; i++)
+		rows += manifest->segments[i].ndocs;
+	if (rows < CALIBRATE_ROWS_MIN)
+		return false;
+	return calibration->codebook != manifest->codebook.id ||
+		rows > calibration->rows * CALIBRATE_GROWTH || rows * CALIBRATE_GROWTH < calibration->rows;
+}
+
+uint32
+elac_calibrate(ElacJob *job, bool force)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym calibration", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Calibrate  *calibrate = palloc0(sizeof(Calibrate));
+	const ElacSchema *schema;
+	uint32		nqueries = 0;
+
+	elac_maintenance_lock(job->index, true);
+	calibrate->job = job;
+	calibrate->snapshot = elac_snapshot_take(job->index);
+	schema = calibrate->snapshot->type->schema;
+	if (calibrate_possible(job, calibrate->snapshot->manifest) &&
+		(force || calibrate_due(job, calibrate->snapshot->manifest)))
+	{
+		calibrate->column = &schema->columns[schema->vector_column];
+		calibrate->codebook = elac_codebook_get(calibrate->snapshot, calibrate->snapshot->manifest->codebook.id);
+		calibrate->query_context = AllocSetContextCreate(context, "elacsym calibration query", ALLOCSET_DEFAULT_SIZES);
+		calibrate->buffer = palloc(sizeof(float) * calibrate->column->dim);
+		elac_rng_seed(&calibrate->rng, elac_metapage_get(job->index)->rotation_seed +
+					  calibrate->snapshot->manifest->generation);
+		nqueries = calibrate_snapshot(calibrate);
+	}
+	elac_snapshot_release(calibrate->snapshot);
+	elac_maintenance_unlock(job->index);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return nqueries;
+}
