@@ -42,11 +42,18 @@ extern void elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_cou
 							 double *correlation, double *pages);
 
 /*
- * What a query costs inside the index: fixed part before the first row, and
- * the part of each row returned.
+ * What a query costs inside the index, until the first row and until the last;
+ * reading the rows it returns is not in it.  order: column <op> argument, NULL
+ * for none.  selectivity: of nconditions, among the index's rows.
  */
-extern void elac_cost_query(PlannerInfo *root, IndexOptInfo *index, bool ordered, int nconditions,
-							double selectivity, Cost *startup_cost, Cost *per_row);
+extern void elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int nconditions,
+							double selectivity, Cost *startup_cost, Cost *total_cost);
+
+/*
+ * How many rows' codes a search for the nearest `rows` looks at in an index of
+ * docs rows, of which a share of selectivity passes.
+ */
+extern double elac_cost_documents(double docs, double selectivity, double rows);
 
 /* validate.c */
 extern bool elacvalidate(Oid opclass);

@@ -177,22 +177,23 @@ path_index_clauses(RelOptInfo *rel, const ElacTarget *target)
 	return clauses;
 }
 
+/* As cost_index() does for an index scan that returns rows in no order of the heap. */
 static void
-path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, List *clauses)
+path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, OpExpr *order, List *clauses)
 {
 	double		selectivity = clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL);
-	double		tuples = clamp_row_est(selectivity * rel->tuples);
+	double		tuples = clamp_row_est(selectivity * Min(rel->tuples, Max(index->tuples, 1)));
 	double		pages = index_pages_fetched(tuples, rel->pages, (double) index->pages, root);
 	Cost		startup;
-	Cost		per_row;
+	Cost		total;
 	QualCost	qual;
 
-	elac_cost_query(root, index, true, list_length(clauses), selectivity, &startup, &per_row);
-	cost_qual_eval(&qual, rel->baserestrictinfo, root);
+	elac_cost_query(root, index, order, list_length(clauses), selectivity, &startup, &total);
+	cost_qual_eval(&qual, list_difference_ptr(rel->baserestrictinfo, clauses), root);
 	path->path.rows = rel->rows;
 	path->path.startup_cost = startup + qual.startup + path->path.pathtarget->cost.startup;
-	path->path.total_cost = path->path.startup_cost + pages * random_page_cost +
-		tuples * (per_row + cpu_tuple_cost + qual.per_tuple) +
+	path->path.total_cost = total + qual.startup + path->path.pathtarget->cost.startup +
+		pages * random_page_cost + tuples * (cpu_tuple_cost + qual.per_tuple) +
 		rel->rows * path->path.pathtarget->cost.per_tuple;
 }
 
@@ -220,7 +221,7 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->custom_private = list_make4(makeInteger((int) index->indexoid), makeInteger(column), order, clauses);
 	path->methods = &path_methods;
-	path_set_cost(root, rel, index, path, clauses);
+	path_set_cost(root, rel, index, path, (OpExpr *) order, clauses);
 	add_path(rel, (Path *) path);
 }
 
