@@ -27,6 +27,7 @@
 #include "base/rng.h"
 #include "errors.h"
 #include "lsm/lsm.h"
+#include "query/calibrate.h"
 #include "query/job.h"
 #include "storage/metapage.h"
 
@@ -36,6 +37,7 @@
 #define PHASE_LOAD 4
 #define PHASE_WRITE 5
 #define PHASE_MERGE 6
+#define PHASE_CALIBRATE 7
 
 /*
  * Segments written before they are published and merged, and rows that a
@@ -92,6 +94,8 @@ elacbuildphasename(int64 phase)
 			return "writing segment";
 		case PHASE_MERGE:
 			return "merging segments";
+		case PHASE_CALIBRATE:
+			return "calibrating";
 		default:
 			return NULL;
 	}
@@ -227,6 +231,18 @@ build_publish(BuildState *build, bool everything)
 	elac_job_end(job);
 }
 
+/* How far queries have to look, measured on what was built. */
+static void
+build_calibrate(BuildState *build)
+{
+	ElacJob    *job;
+
+	build_phase(PHASE_CALIBRATE);
+	job = elac_job_begin(build->index, build->heap);
+	elac_calibrate(job, true);
+	elac_job_end(job);
+}
+
 static void
 build_finish_segment(BuildState *build)
 {
@@ -338,6 +354,7 @@ elacbuild(Relation heap, Relation index, IndexInfo *info)
 	if (build.builder != NULL)
 		build_finish_segment(&build);
 	build_publish(&build, true);
+	build_calibrate(&build);
 	result->index_tuples = build.rows;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(build.context);
