@@ -5,7 +5,8 @@
  * A codebook is named by the UUID of its index's build and its blob id; both
  * never come back with other content, so nothing is ever invalidated: a
  * codebook that is no longer used is the one evicted when another one comes.
- * At most CACHE_IDLE_MAX codebooks are kept that nobody holds.
+ * Of those that nobody holds, the one used last stays, and others as long as
+ * they are CACHE_IDLE_MAX at most and take CACHE_IDLE_BYTES at most.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #include "lsm/codebook_cache.h"
 
 #define CACHE_IDLE_MAX 8
+#define CACHE_IDLE_BYTES ((Size) 16 * 1024 * 1024)
 
 struct ElacCodebookEntry
 {
@@ -22,6 +24,7 @@ struct ElacCodebookEntry
 	uint8		uuid[16];
 	uint64		id;
 	int			holders;
+	Size		nbytes;
 	MemoryContext context;		/* holds the entry and the codebook */
 	ElacCodebook *codebook;
 };
@@ -32,13 +35,17 @@ static void
 cache_evict(void)
 {
 	int			idle = 0;
+	Size		nbytes = 0;
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, &cache_entries)
 	{
 		ElacCodebookEntry *entry = dlist_container(ElacCodebookEntry, node, iter.cur);
 
-		if (entry->holders > 0 || ++idle <= CACHE_IDLE_MAX)
+		if (entry->holders > 0)
+			continue;
+		nbytes += entry->nbytes;
+		if (++idle == 1 || (idle <= CACHE_IDLE_MAX && nbytes <= CACHE_IDLE_BYTES))
 			continue;
 		dlist_delete(&entry->node);
 		MemoryContextDelete(entry->context);
@@ -78,6 +85,7 @@ elac_codebook_hold(Relation index, const uint8 *uuid, const ElacBlobRef *ref)
 	entry->id = ref->id;
 	entry->context = context;
 	entry->holders = 1;
+	entry->nbytes = MemoryContextMemAllocated(context, true);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	dlist_push_head(&cache_entries, &entry->node);
 	return entry;
@@ -87,6 +95,12 @@ const ElacCodebook *
 elac_codebook_of(const ElacCodebookEntry *entry)
 {
 	return entry->codebook;
+}
+
+Size
+elac_codebook_bytes(const ElacCodebookEntry *entry)
+{
+	return entry->nbytes;
 }
 
 void

@@ -22,4 +22,7 @@ extern ElacCodebookEntry *elac_codebook_hold(Relation index, const uint8 *uuid, 
 extern const ElacCodebook *elac_codebook_of(const ElacCodebookEntry *entry);
 extern void elac_codebook_unhold(ElacCodebookEntry *entry);
 
+/* Memory it takes. */
+extern Size elac_codebook_bytes(const ElacCodebookEntry *entry);
+
 #endif							/* ELAC_CODEBOOK_CACHE_H */

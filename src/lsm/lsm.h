@@ -23,19 +23,31 @@
 typedef struct ElacSnapshot
 {
 	Relation	index;
-	ElacManifest *manifest;		/* copy */
+	const ElacManifest *manifest;	/* copy */
 	ElacLane	lanes[ELAC_LANES];	/* copy */
 	const ElacRowType *type;
 	int			nsegments;
 	ElacSegment **segments;		/* opened lazily: elac_snapshot_segment() */
 	ElacStore  *store;			/* opened lazily */
-	char	   *key_prefix;
+	char	   *key_prefix;			/* of elac_snapshot_take() */
 } ElacSnapshot;
 
-/* Lives in CurrentMemoryContext; elac_snapshot_release() drops its pins. */
+/*
+ * Lives in CurrentMemoryContext; elac_snapshot_release() drops its pins.  take
+ * reads everything itself, as jobs need it; share is for queries and uses what
+ * this process knows from queries before (lsm/index_cache.c).
+ */
 extern ElacSnapshot *elac_snapshot_take(Relation index);
+extern ElacSnapshot *elac_snapshot_share(Relation index);
 extern ElacSegment *elac_snapshot_segment(ElacSnapshot *snapshot, int i);
 extern void elac_snapshot_release(ElacSnapshot *snapshot);
+
+/*
+ * Live bits of a segment, read now or known to be as if they were, and how
+ * many of them are cleared; NULL means that none is.  Not to be changed; they
+ * stay until the snapshot is released.
+ */
+extern const ElacBitmap *elac_snapshot_live(ElacSnapshot *snapshot, int i, uint32 *ndead);
 
 /*
  * The codebook by its blob id, from a per-relcache-entry cache of this process;

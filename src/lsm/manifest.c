@@ -150,45 +150,76 @@ elac_manifest_create(Relation index, ForkNumber fork)
 
 /* ---- reading ---- */
 
-/*
- * Copies the manifest's pages and, when lanes is given, the lanes' pages,
- * under share locks; block 1's is kept until the last is copied, which keeps
- * rotations and replay of publishes out.  All are pinned first: no page is
- * read from disk under a lock.
- */
-static ElacManifest *
-manifest_read(Relation index, ElacLane *lanes)
+/* Generation of the manifest whose first page is given, locked and checked but for its checksum. */
+static uint64
+manifest_generation(Page first)
 {
-	int			npages = ELAC_MANIFEST_PAGES + (lanes ? ELAC_LANES : 0);
+	uint64		generation;
+
+	StaticAssertStmt(offsetof(ElacManifest, generation) + sizeof(uint64) <= ELAC_PAGE_DATA, "block 1 tells it");
+	memcpy(&generation, ElacPageGetData(first) + offsetof(ElacManifest, generation), sizeof(generation));
+	return generation;
+}
+
+/*
+ * Copies the manifest's pages and, when lanes is given, the lanes, under share
+ * locks; block 1's is kept until the last is copied, which keeps rotations and
+ * replay of publishes out.  All are pinned first: no page is read from disk
+ * under a lock.  Copies nothing but the lanes, and returns false, when the
+ * manifest has the generation `known`.
+ */
+static bool
+manifest_copy(Relation index, uint64 known, PGAlignedBlock *copies, ElacLane *lanes)
+{
 	Buffer		buffers[ELAC_MANIFEST_PAGES + ELAC_LANES];
-	PGAlignedBlock *copies = palloc(npages * sizeof(PGAlignedBlock));
-	ElacManifest *manifest = palloc(sizeof(ElacManifest));
-	const char *fault;
+	int			npages = lanes != NULL ? lengthof(buffers) : ELAC_MANIFEST_PAGES;
+	int			first_lane = ELAC_MANIFEST_PAGES;
+	bool		changed = true;
 
 	StaticAssertStmt(ELAC_LANE_BLOCK == ELAC_MANIFEST_BLOCK + ELAC_MANIFEST_PAGES, "lanes follow the manifest");
 	for (int i = 0; i < npages; i++)
 		buffers[i] = ReadBuffer(index, ELAC_MANIFEST_BLOCK + i);
-	for (int i = 0; i < npages; i++)
+	LockBuffer(buffers[0], BUFFER_LOCK_SHARE);
+	if (known != 0)
+	{
+		elac_page_check(index, ELAC_MANIFEST_BLOCK, BufferGetPage(buffers[0]), ELAC_PAGE_MANIFEST, false);
+		changed = manifest_generation(BufferGetPage(buffers[0])) != known;
+	}
+	for (int i = 0; changed && i < ELAC_MANIFEST_PAGES; i++)
+	{
+		if (i > 0)
+			LockBuffer(buffers[i], BUFFER_LOCK_SHARE);
+		memcpy(copies[i].data, BufferGetPage(buffers[i]), BLCKSZ);
+	}
+	for (int i = first_lane; i < npages; i++)
 	{
 		LockBuffer(buffers[i], BUFFER_LOCK_SHARE);
-		memcpy(copies[i].data, BufferGetPage(buffers[i]), BLCKSZ);
-		if (i >= ELAC_MANIFEST_PAGES)
-			LockBuffer(buffers[i], BUFFER_LOCK_UNLOCK);
+		elac_lane_get(index, i - first_lane, BufferGetPage(buffers[i]), &lanes[i - first_lane]);
+		LockBuffer(buffers[i], BUFFER_LOCK_UNLOCK);
 	}
 	for (int i = ELAC_MANIFEST_PAGES - 1; i >= 0; i--)
-		LockBuffer(buffers[i], BUFFER_LOCK_UNLOCK);
+		if (changed || i == 0)
+			LockBuffer(buffers[i], BUFFER_LOCK_UNLOCK);
 	for (int i = 0; i < npages; i++)
 		ReleaseBuffer(buffers[i]);
+	return changed;
+}
 
+ElacManifest *
+elac_manifest_read_newer(Relation index, uint64 known, ElacLane *lanes)
+{
+	PGAlignedBlock copies[ELAC_MANIFEST_PAGES];
+	ElacManifest *manifest;
+	const char *fault;
+
+	if (!manifest_copy(index, known, copies, lanes))
+		return NULL;
+	manifest = palloc(sizeof(ElacManifest));
 	for (int i = 0; i < ELAC_MANIFEST_PAGES; i++)
 	{
 		manifest_check_page(index, i, copies[i].data);
 		manifest_assemble(manifest, i, copies[i].data);
 	}
-	for (int i = ELAC_MANIFEST_PAGES; i < npages; i++)
-		elac_lane_get(index, i - ELAC_MANIFEST_PAGES, copies[i].data, &lanes[i - ELAC_MANIFEST_PAGES]);
-	pfree(copies);
-
 	fault = elac_manifest_fault(manifest, lanes, RelationGetNumberOfBlocks(index));
 	if (fault != NULL)
 		elac_corrupted(RelationGetRelationName(index), "Manifest: %s.", fault);
@@ -198,13 +229,13 @@ manifest_read(Relation index, ElacLane *lanes)
 ElacManifest *
 elac_manifest_read(Relation index)
 {
-	return manifest_read(index, NULL);
+	return elac_manifest_read_newer(index, 0, NULL);
 }
 
 ElacManifest *
 elac_manifest_read_with_lanes(Relation index, ElacLane *lanes)
 {
-	return manifest_read(index, lanes);
+	return elac_manifest_read_newer(index, 0, lanes);
 }
 
 /* ---- changing ---- */
@@ -259,11 +290,24 @@ manifest_end(ElacManifestChange *change)
 	pfree(change);
 }
 
+/* Whether the new content differs from the pages. */
+static bool
+manifest_differs(const ElacManifestChange *change)
+{
+	for (int i = 0; i < ELAC_MANIFEST_PAGES; i++)
+		if (memcmp(ElacPageGetData(BufferGetPage(change->buffers[i])),
+				   (char *) change->content + (Size) i * ELAC_PAGE_DATA, manifest_page_bytes(i)) != 0)
+			return true;
+	return false;
+}
+
 void
 elac_manifest_commit(ElacManifestChange *change)
 {
 	const char *fault = elac_manifest_fault(change->content, NULL, MaxBlockNumber);
 
+	if (manifest_differs(change))
+		change->content->generation++;
 	if (fault != NULL)
 		elog(ERROR, "refused to write a wrong manifest of index \"%s\": %s",
 			 RelationGetRelationName(change->index), fault);

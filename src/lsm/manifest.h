@@ -57,7 +57,7 @@ typedef struct ElacManifest
 	uint32		nsegments;
 	uint32		nfrozen;
 	uint32		nretired;
-	uint64		generation;		/* rises with every publish */
+	uint64		generation;		/* rises with every change (elac_manifest_commit): names the content */
 	uint64		next_id;		/* next blob or chain id */
 	/* owner of the objects: who may write and delete them */
 	uint64		system_identifier;
@@ -85,6 +85,12 @@ extern ElacManifest *elac_manifest_read(Relation index);
 
 /* A validated copy of manifest and all lanes, taken together. */
 extern ElacManifest *elac_manifest_read_with_lanes(Relation index, ElacLane *lanes);
+
+/*
+ * The same for whoever still has the manifest of generation `known`: NULL when
+ * that is the present one, and only lanes are filled then.
+ */
+extern ElacManifest *elac_manifest_read_newer(Relation index, uint64 known, ElacLane *lanes);
 
 /*
  * One change.  begin locks blocks 1..3 exclusively and gives the current

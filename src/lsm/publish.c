@@ -155,7 +155,6 @@ elac_publish_segments(Relation index, const ElacPublish *publish)
 	for (int i = 0; i < publish->nadded; i++)
 		manifest->segments[manifest->nsegments++] = publish->added[i];
 	publish_forget_store(manifest);
-	manifest->generation++;
 	elac_manifest_commit(change);
 }
 
@@ -179,7 +178,6 @@ elac_publish_body(Relation index, uint64 segment, const ElacBlobRef *body, const
 	}
 	else
 		publish_forget_store(manifest);
-	manifest->generation++;
 	elac_manifest_commit(change);
 }
 
@@ -190,7 +188,6 @@ elac_publish_store_name(Relation index, const char *store)
 	ElacManifestChange *change = elac_manifest_begin(index, &manifest);
 
 	publish_name_store(manifest, store);
-	manifest->generation++;
 	elac_manifest_commit(change);
 }
 
@@ -228,7 +225,6 @@ elac_publish_rotation(Relation index, int number)
 		manifest->frozen[manifest->nfrozen++] = lane;
 		elac_lane_init(&lane, lane.generation + 1, manifest->next_id);
 		manifest->next_id += ELAC_LANE_IDS;
-		manifest->generation++;
 		elac_lane_put(image, &lane);
 		elac_manifest_commit(change);
 	}

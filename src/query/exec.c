@@ -28,7 +28,7 @@ static void
 scan_open_segment(ElacScan *scan, ElacSource *source)
 {
 	uint32		ndead;
-	const ElacBitmap *live = elac_live_read(scan->query.index, elac_segment_ref(source->segment), &ndead);
+	const ElacBitmap *live = elac_snapshot_live(scan->snapshot, (int) (source - scan->sources), &ndead);
 	ElacBitmap *passing;
 
 	if (scan->query.filter == NULL)
@@ -146,7 +146,7 @@ elac_query_open(const ElacQuery *query)
 
 	scan->query = *query;
 	scan->context = context;
-	scan->snapshot = elac_snapshot_take(query->index);
+	scan->snapshot = elac_snapshot_share(query->index);
 	scan->schema = scan->snapshot->type->schema;
 	scan->phase = scan_first_phase(query);
 	scan->effort = 1.0;

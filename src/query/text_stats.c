@@ -133,7 +133,7 @@ stats_add_index(ElacBm25Query *query, Relation index)
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "elacsym text statistics of one index",
 											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
-	ElacSnapshot *snapshot = elac_snapshot_take(index);
+	ElacSnapshot *snapshot = elac_snapshot_share(index);
 	ElacDeltaView *delta = elac_delta_view(snapshot);
 	ElacBlobReader **bodies = palloc(sizeof(ElacBlobReader *) * Max(snapshot->nsegments, 1));
 

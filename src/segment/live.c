@@ -51,44 +51,57 @@ live_page_header(Page page)
 	return (ElacLiveHeader *) ElacPageGetData(page);
 }
 
+/* Is a locked page number i of the live bitmap? */
+static bool
+live_page_is(Page page, const ElacSegmentRef *ref, uint32 i, bool check_crc)
+{
+	const char *why;
+
+	return elac_page_is_valid(page, ELAC_PAGE_LIVE, check_crc, &why) &&
+		ElacPageGetTail(page)->owner == ref->id + 2 && ElacPageGetTail(page)->number == i &&
+		ElacPageGetUsed(page) == live_page_used(live_page_bits(ref->ndocs, i));
+}
+
 /* Page i of the live bitmap, locked, when block is that page; else InvalidBuffer. */
 static Buffer
 live_try_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber block, int mode)
 {
 	Buffer		buffer;
-	Page		page;
-	const char *why;
 
 	/* the first page may be locked already: never lock it twice */
 	if (block >= RelationGetNumberOfBlocks(index) || (i > 0 && block == ref->live))
 		return InvalidBuffer;
 	buffer = ReadBuffer(index, block);
 	LockBuffer(buffer, mode);
-	page = BufferGetPage(buffer);
-	if (elac_page_is_valid(page, ELAC_PAGE_LIVE, true, &why) &&
-		ElacPageGetTail(page)->owner == ref->id + 2 && ElacPageGetTail(page)->number == i &&
-		ElacPageGetUsed(page) == live_page_used(live_page_bits(ref->ndocs, i)))
+	if (live_page_is(BufferGetPage(buffer), ref, i, true))
 		return buffer;
 	UnlockReleaseBuffer(buffer);
 	return InvalidBuffer;
 }
 
 /*
- * Pins and locks page number i.  A page of another owner was recycled under a
- * reader on a standby, and is corruption elsewhere.
+ * Raises because block is not page number i.  A page of another owner was
+ * recycled under a reader on a standby, and is corruption elsewhere.
  */
-static Buffer
-live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber block, int mode)
+pg_noreturn static void
+live_missing(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber block)
 {
-	Buffer		buffer = live_try_page(index, ref, i, block, mode);
-
-	if (BufferIsValid(buffer))
-		return buffer;
 	if (elac_page_may_vanish())
 		elac_retry(RelationGetRelationName(index), "Block %u no longer holds the live bitmap of segment " UINT64_FORMAT ".",
 				   block, ref->id);
 	elac_corrupted(RelationGetRelationName(index), "Block %u is not page %u of the live bitmap of segment " UINT64_FORMAT ".",
 				   block, i, ref->id);
+}
+
+/* Pins and locks page number i, or raises. */
+static Buffer
+live_lock_page(Relation index, const ElacSegmentRef *ref, uint32 i, BlockNumber block, int mode)
+{
+	Buffer		buffer = live_try_page(index, ref, i, block, mode);
+
+	if (!BufferIsValid(buffer))
+		live_missing(index, ref, i, block);
+	return buffer;
 }
 
 /* ---- reading ---- */
@@ -121,6 +134,25 @@ elac_live_read(Relation index, const ElacSegmentRef *ref, uint32 *ndead)
 					   " has bits past its end.", ref->id);
 	*ndead = ref->ndocs - elac_bitmap_count(live);
 	return live;
+}
+
+uint32
+elac_live_version(Relation index, const ElacSegmentRef *ref)
+{
+	Buffer		buffer = ReadBuffer(index, ref->live);
+	Page		page = BufferGetPage(buffer);
+	uint32		ndead = 0;
+	bool		ours;
+
+	/* the manifest's check has found the block to lie inside the index */
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	ours = live_page_is(page, ref, 0, false);
+	if (ours)
+		ndead = live_page_header(page)->ndead;
+	UnlockReleaseBuffer(buffer);
+	if (!ours)
+		live_missing(index, ref, 0, ref->live);
+	return ndead;
 }
 
 uint32

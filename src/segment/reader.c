@@ -3,7 +3,9 @@
  *	  Opens a segment and, on demand, its sections.
  *
  * A segment and all its readers live in one memory context, a child of the
- * one current at open; elac_segment_close() drops pins and deletes it.
+ * one current at open; elac_segment_close() drops pins and deletes it.  On a
+ * base that is kept from scan to scan a segment is but a handful of pointers
+ * in the scan's own context.
  */
 #include "postgres.h"
 
@@ -29,6 +31,7 @@ elac_segment_open_blobs(Relation index, const ElacRowType *type, const ElacSegme
 	segment->ref = *ref;
 	segment->head = head;
 	segment->body = body;
+	segment->entries = palloc((1 + ELAC_MAX_COLUMNS) * sizeof(ElacDirectoryEntry));
 	elac_directory_read(head, ref, type->schema, segment->entries);
 	return segment;
 }
@@ -51,9 +54,44 @@ elac_segment_open(Relation index, const ElacRowType *type, const ElacSegmentRef 
 	return segment;
 }
 
+ElacSegmentBase *
+elac_segment_base(Relation index, const ElacSchema *schema, const ElacSegmentRef *ref)
+{
+	ElacSegmentBase *base = palloc0(sizeof(ElacSegmentBase));
+
+	Assert(ref->body.home == ELAC_HOME_LOCAL);
+	base->context = CurrentMemoryContext;
+	base->ref = *ref;
+	base->head = elac_blob_open(index, &ref->head, NULL, NULL);
+	base->body = elac_blob_open(index, &ref->body, NULL, NULL);
+	elac_directory_read(base->head, ref, schema, base->entries);
+	return base;
+}
+
+ElacSegment *
+elac_segment_open_base(ElacSegmentBase *base, Relation index, const ElacRowType *type, const ElacCodebook *codebook)
+{
+	ElacSegment *segment = palloc0(sizeof(ElacSegment));
+
+	elac_blob_attach(base->head, index);
+	elac_blob_attach(base->body, index);
+	segment->context = CurrentMemoryContext;
+	segment->index = index;
+	segment->type = type;
+	segment->codebook = codebook;
+	segment->ref = base->ref;
+	segment->head = base->head;
+	segment->body = base->body;
+	segment->entries = base->entries;
+	segment->base = base;
+	return segment;
+}
+
 void
 elac_segment_close(ElacSegment *segment)
 {
+	if (segment->base != NULL)
+		return;
 	elac_blob_close(segment->head);
 	if (segment->body != NULL)
 		elac_blob_close(segment->body);
@@ -108,6 +146,8 @@ elac_segment_vector(ElacSegment *segment)
 
 	if (column < 0)
 		return NULL;
+	if (segment->vector == NULL && segment->base != NULL)
+		segment->vector = segment->base->vector;
 	if (segment->vector == NULL)
 	{
 		ElacSection section = reader_section(segment, column, ELAC_COLUMN_VECTOR);
@@ -119,8 +159,10 @@ elac_segment_vector(ElacSegment *segment)
 			elac_corrupted(segment->type->index_name, "Segment " UINT64_FORMAT " needs codebook " UINT64_FORMAT
 						   ", found is " UINT64_FORMAT ".", segment->ref.id, segment->ref.codebook,
 						   elac_codebook_id(segment->codebook));
-		old = MemoryContextSwitchTo(segment->context);
+		old = MemoryContextSwitchTo(segment->base != NULL ? segment->base->context : segment->context);
 		segment->vector = elac_vector_open(&section, segment->codebook, segment->ref.ndocs);
+		if (segment->base != NULL)
+			segment->base->vector = segment->vector;
 		MemoryContextSwitchTo(old);
 	}
 	return segment->vector;

@@ -75,6 +75,25 @@ typedef struct ElacSegment ElacSegment;
 extern ElacSegment *elac_segment_open(Relation index, const ElacRowType *type, const ElacSegmentRef *ref,
 									  const ElacCodebook *codebook, ElacStore *store, const char *key_prefix);
 extern void elac_segment_close(ElacSegment *segment);
+
+/*
+ * What scanning a segment with a LOCAL body begins with, kept by a process
+ * from scan to scan: where its pages lie, its directory, its lists.  Lives in
+ * CurrentMemoryContext and goes with it.  Nothing in it may hold a pin or be
+ * one scan's own.
+ */
+typedef struct ElacSegmentBase ElacSegmentBase;
+
+extern ElacSegmentBase *elac_segment_base(Relation index, const ElacSchema *schema, const ElacSegmentRef *ref);
+
+/*
+ * A segment opened on a base, which has to stay until it is closed, as have
+ * type and codebook (always the same one) until the base goes.  index is the
+ * relation of the base, opened by this scan: all segments open on one base
+ * have the same.  Readers of texts and attributes are the segment's own.
+ */
+extern ElacSegment *elac_segment_open_base(ElacSegmentBase *base, Relation index, const ElacRowType *type,
+										   const ElacCodebook *codebook);
 extern const ElacSegmentRef *elac_segment_ref(const ElacSegment *segment);
 extern uint32 elac_segment_ndocs(const ElacSegment *segment);
 extern ElacVectorReader *elac_segment_vector(ElacSegment *segment);	/* NULL without vector column */
@@ -110,6 +129,13 @@ extern ElacBitmap *elac_live_read(Relation index, const ElacSegmentRef *ref, uin
 
 /* Number of dead documents, from the first page's counter: cheap. */
 extern uint32 elac_live_ndead(Relation index, const ElacSegmentRef *ref);
+
+/*
+ * The same without a checksum: tells versions of the bitmap apart, because
+ * bits are only ever cleared and each clearing counts.  A bitmap read after
+ * this counter is that version as long as the counter stays.
+ */
+extern uint32 elac_live_version(Relation index, const ElacSegmentRef *ref);
 
 /* Clears the bits of docs (ascending), WAL-logged page by page. */
 extern void elac_live_clear(Relation index, const ElacSegmentRef *ref, const ElacDoc *docs, uint32 ndocs);

@@ -10,6 +10,16 @@
 #include "segment/segment.h"
 #include "segment/segment_format.h"
 
+struct ElacSegmentBase
+{
+	MemoryContext context;		/* all of it */
+	ElacSegmentRef ref;
+	ElacBlobReader *head;
+	ElacBlobReader *body;
+	ElacDirectoryEntry entries[1 + ELAC_MAX_COLUMNS];
+	ElacVectorReader *vector;	/* opened on demand */
+};
+
 struct ElacSegment
 {
 	MemoryContext context;		/* all of the segment, its readers included */
@@ -19,7 +29,8 @@ struct ElacSegment
 	ElacSegmentRef ref;
 	ElacBlobReader *head;
 	ElacBlobReader *body;
-	ElacDirectoryEntry entries[1 + ELAC_MAX_COLUMNS];	/* docmap, then columns in order */
+	ElacDirectoryEntry *entries;	/* docmap, then columns in order */
+	ElacSegmentBase *base;		/* owns head, body, entries and vector; NULL: the segment does */
 	/* opened on demand, by position in the schema */
 	ElacVectorReader *vector;
 	ElacTextReader *texts[ELAC_MAX_COLUMNS];

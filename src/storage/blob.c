@@ -84,6 +84,13 @@ elac_blob_close(ElacBlobReader *reader)
 	pfree(reader);
 }
 
+void
+elac_blob_attach(ElacBlobReader *reader, Relation index)
+{
+	Assert(reader->ref.home == ELAC_HOME_LOCAL);
+	reader->index = index;
+}
+
 uint64
 elac_blob_nbytes(ElacBlobReader *reader)
 {

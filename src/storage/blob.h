@@ -71,6 +71,12 @@ typedef struct ElacBlobReader ElacBlobReader;
 extern ElacBlobReader *elac_blob_open(Relation index, const ElacBlobRef *ref, ElacStore *store, const char *key_prefix);
 extern ElacBlobReader *elac_blob_open_memory(const uint8 *bytes, uint64 nbytes, const char *name);
 extern void elac_blob_close(ElacBlobReader *reader);	/* drops pins */
+
+/*
+ * For a LOCAL reader that outlived the relation it was opened with: index is
+ * the same relation, opened again.  A LOCAL reader holds no pins between calls.
+ */
+extern void elac_blob_attach(ElacBlobReader *reader, Relation index);
 extern uint64 elac_blob_nbytes(ElacBlobReader *reader);
 
 /* The index's name, for messages. */
