@@ -62,6 +62,23 @@ const ElacPackedControl elac_packed_control[8] = {
 	PACKED_CONTROL(4), PACKED_CONTROL(5), PACKED_CONTROL(6), PACKED_CONTROL(7)
 };
 
+void
+elac_lut_blank(const float *q, size_t n, uint8_t *lut, ElacLutTerms *terms)
+{
+	double		sum = 0;
+	double		sizes = 0;
+
+	memset(lut, 0, n * 4);
+	for (size_t i = 0; i < n; i++)
+	{
+		sum += q[i];
+		sizes += fabsf(q[i]);
+	}
+	terms->scale = 0;
+	terms->offset = (float) (sum / 2);
+	terms->deviation = terms->worst = (float) (sizes / 2);
+}
+
 /* A panel: half the squared norms of 16 centroids, then their components side by side. */
 void
 elac_assign_pack(const float *centroids, size_t ncentroids, size_t dim, float *packed)

@@ -14,6 +14,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a query's 8-bit look-up tables stand for: <bits,q> ~ scale * sum + offset. */
+typedef struct ElacLutTerms
+{
+	float		scale;
+	float		offset;
+	float		deviation;		/* standard deviation of the error over random bits; its mean is 0 */
+	float		worst;			/* which the error never exceeds, nearly */
+} ElacLutTerms;
+
+/*
+ * What the bound of a block's documents needs beside their own numbers:
+ *	estimate = add + lambda * doc.add + doc.rescale * (scale * sum + offset)
+ *	lower    = estimate - spread * doc.error - lut_error * |doc.rescale| - rounding
+ */
+typedef struct ElacBoundTerms
+{
+	float		scale;
+	float		offset;
+	float		lut_error;
+	float		add;
+	float		lambda;
+	float		spread;
+} ElacBoundTerms;
+
+/* Rounding granted to estimates, relative to the sum of magnitudes. */
+#define ELAC_BOUND_ROUNDING 1e-6f
+
 typedef struct ElacKernels
 {
 	const char *name;			/* "scalar", "avx2", "avx512", "neon" */
@@ -44,6 +71,24 @@ typedef struct ElacKernels
 	 * the second).  out[d] = sum over tables of lut[table][nibble of d].
 	 */
 	void		(*fastscan32) (const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t out[32]);
+
+	/*
+	 * Look-up tables of fastscan32 for n components (a multiple of 8), n / 4
+	 * tables of 16 bytes: entry m of table t stands for the sum of q[4t + i]
+	 * over the bits i of m, in steps of one scale for all tables.  The bytes
+	 * are bit-identical everywhere.  Components that are not finite give a
+	 * scale of 0 and terms that are not finite.
+	 */
+	void		(*tabulate) (const float *q, size_t n, uint8_t *lut, ElacLutTerms *terms);
+
+	/*
+	 * Estimates and lower bounds of 32 documents from their sums.  factors:
+	 * float add[32], rescale[32], error[32] at any alignment.  Returns the
+	 * documents whose lower bound is below the threshold or not a number; an
+	 * error of FLT_MAX makes the lower bound infinite.
+	 */
+	uint32_t	(*bounds32) (const ElacBoundTerms *terms, const uint32_t sums[32], const void *factors, float threshold,
+							 float estimate[32], float lower[32]);
 
 	/*
 	 * Inner product of a query with an ex code: sum q[i] * code[i], codes of

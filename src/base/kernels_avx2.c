@@ -293,6 +293,123 @@ avx2_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t
 		_mm256_storeu_si256((__m256i *) out + i, total[i]);
 }
 
+/* Which of eight entries of a table have bit i (i < 3), all ones or zeros. */
+static const int32_t avx2_entry_masks[3][8] = {
+	{0, -1, 0, -1, 0, -1, 0, -1}, {0, 0, -1, -1, 0, 0, -1, -1}, {0, 0, 0, 0, -1, -1, -1, -1}
+};
+
+static inline AVX2 __m256
+avx2_abs(__m256 x)
+{
+	return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+
+/* A component's part of eight entries: its magnitude where the bit is set, or where it is not when it is negative. */
+static inline AVX2 __m256
+avx2_entry_part(float q, __m256 has_bit)
+{
+	__m256		size = avx2_abs(_mm256_set1_ps(q));
+
+	return q < 0 ? _mm256_andnot_ps(has_bit, size) : _mm256_and_ps(has_bit, size);
+}
+
+static AVX2 void
+avx2_tabulate(const float *q, size_t n, uint8_t *lut, ElacLutTerms *terms)
+{
+	const __m256 has_bit0 = _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *) avx2_entry_masks[0]));
+	const __m256 has_bit1 = _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *) avx2_entry_masks[1]));
+	const __m256 has_bit2 = _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *) avx2_entry_masks[2]));
+	__m256		low = _mm256_setzero_ps();
+	__m256		sum = low;
+	__m256		square = low;
+	float		range = 0;
+	float		scale;
+	__m256		inverse;
+
+	for (size_t i = 0; i < n; i += 8)
+	{
+		__m256		part = _mm256_loadu_ps(q + i);
+		__m256		pairs = _mm256_add_ps(avx2_abs(part), _mm256_permute_ps(avx2_abs(part), 0xB1));
+		__m256		spans = _mm256_add_ps(pairs, _mm256_permute_ps(pairs, 0x4E));
+		float		first = _mm256_cvtss_f32(spans);
+		float		second = _mm_cvtss_f32(_mm256_extractf128_ps(spans, 1));
+
+		range = first > range || isnan(first) ? first : range;
+		range = second > range || isnan(second) ? second : range;
+		low = _mm256_add_ps(low, _mm256_min_ps(part, _mm256_setzero_ps()));
+	}
+	scale = elac_lut_scale(range);
+	if (scale == 0)
+	{
+		elac_lut_blank(q, n, lut, terms);
+		return;
+	}
+	inverse = _mm256_set1_ps(1.0f / scale);
+	for (size_t i = 0; i < n; i += 4, lut += 16)
+	{
+		__m256		parts01 = _mm256_add_ps(avx2_entry_part(q[i], has_bit0), avx2_entry_part(q[i + 1], has_bit1));
+		__m256		part2 = avx2_entry_part(q[i + 2], has_bit2);
+		__m256i		levels[2];
+
+		for (int upper = 0; upper < 2; upper++)
+		{
+			__m256		part3 = _mm256_set1_ps((q[i + 3] < 0) == (upper == 0) ? fabsf(q[i + 3]) : 0);
+			__m256		steps = _mm256_mul_ps(_mm256_add_ps(parts01, _mm256_add_ps(part2, part3)), inverse);
+			__m256		level = _mm256_round_ps(steps, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+			__m256		error;
+
+			level = _mm256_min_ps(level, _mm256_set1_ps(255));
+			error = _mm256_sub_ps(steps, level);
+			sum = _mm256_add_ps(sum, error);
+			square = _mm256_fmadd_ps(error, error, square);
+			levels[upper] = _mm256_cvtps_epi32(level);
+		}
+		/* 32 -> 16 -> 8 bits; packing works within 128 bits, so sort quarters */
+		levels[0] = _mm256_permute4x64_epi64(_mm256_packus_epi32(levels[0], levels[1]), 0xD8);
+		_mm_storeu_si128((__m128i *) lut, _mm_packus_epi16(_mm256_castsi256_si128(levels[0]),
+														   _mm256_extracti128_si256(levels[0], 1)));
+	}
+	elac_lut_terms(terms, scale, avx2_sum(low), avx2_sum(sum), avx2_sum(square), n / 4);
+}
+
+static AVX2 uint32_t
+avx2_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void *factors, float threshold,
+			  float estimate[32], float lower[32])
+{
+	const float *own_terms = factors;
+	const __m256 scale = _mm256_set1_ps(terms->scale);
+	const __m256 offset = _mm256_set1_ps(terms->offset);
+	const __m256 lut_error = _mm256_set1_ps(terms->lut_error);
+	const __m256 add = _mm256_set1_ps(terms->add);
+	const __m256 lambda = _mm256_set1_ps(terms->lambda);
+	const __m256 spread = _mm256_set1_ps(terms->spread);
+	const __m256 rounding = _mm256_set1_ps(ELAC_BOUND_ROUNDING);
+	uint32_t	survivors = 0;
+
+	for (int part = 0; part < 4; part++)
+	{
+		__m256		rescale = _mm256_loadu_ps(own_terms + 32 + part * 8);
+		__m256		error = _mm256_loadu_ps(own_terms + 64 + part * 8);
+		__m256i		sum = _mm256_loadu_si256((const __m256i *) sums + part);
+		__m256		ip = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(sum), offset);
+		__m256		own = _mm256_mul_ps(lambda, _mm256_loadu_ps(own_terms + part * 8));
+		__m256		cross = _mm256_mul_ps(rescale, ip);
+		__m256		tiny = _mm256_mul_ps(error, _mm256_set1_ps(0x1p-32f));
+		__m256		sizes = _mm256_add_ps(_mm256_add_ps(avx2_abs(add), avx2_abs(own)), avx2_abs(cross));
+		__m256		width = _mm256_mul_ps(spread, error);
+		__m256		value = _mm256_add_ps(_mm256_add_ps(add, own), cross);
+
+		width = _mm256_fmadd_ps(lut_error, avx2_abs(rescale), width);
+		width = _mm256_fmadd_ps(rounding, sizes, width);
+		width = _mm256_fmadd_ps(tiny, tiny, width);
+		_mm256_storeu_ps(estimate + part * 8, value);
+		value = _mm256_sub_ps(value, width);
+		_mm256_storeu_ps(lower + part * 8, value);
+		survivors |= (uint32_t) _mm256_movemask_ps(_mm256_cmp_ps(value, _mm256_set1_ps(threshold), _CMP_NGE_UQ)) << (part * 8);
+	}
+	return survivors;
+}
+
 /* Eight packed values, in the low 8 * width bits of word, as floats. */
 static inline AVX2 __m256
 avx2_unpack8(uint64_t word, __m256i bytes, __m256i shift, __m256i mask)
@@ -355,6 +472,8 @@ const ElacKernels elac_kernels_avx2 = {
 	.f32_to_f16 = avx2_f32_to_f16,
 	.hadamard = avx2_hadamard,
 	.fastscan32 = avx2_fastscan32,
+	.tabulate = avx2_tabulate,
+	.bounds32 = avx2_bounds32,
 	.ip_packed = avx2_ip_packed,
 	.assign_block = avx2_assign_block,
 	.score_block = avx2_score_block,

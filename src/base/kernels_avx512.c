@@ -267,6 +267,103 @@ avx512_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32
 											 _mm512_extracti64x4_epi64(total[i], 1)));
 }
 
+/* Sum of magnitudes of each four components, beside them. */
+static inline AVX512 __m512
+avx512_spans(__m512 q)
+{
+	__m512		pairs;
+
+	q = _mm512_abs_ps(q);
+	pairs = _mm512_add_ps(q, _mm512_permute_ps(q, 0xB1));
+	return _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0x4E));
+}
+
+static AVX512 void
+avx512_tabulate(const float *q, size_t n, uint8_t *lut, ElacLutTerms *terms)
+{
+	__m512		range = _mm512_setzero_ps();
+	__m512		low = range;
+	__m512		sum = range;
+	__m512		square = range;
+	__mmask16	odd = 0;
+	float		scale;
+	__m512		inverse;
+
+	for (size_t i = 0; i < n; i += 16)
+	{
+		__m512		part = avx512_load_tail_f32(q + i, n - i);
+		__m512		spans = avx512_spans(part);
+
+		odd |= _mm512_cmp_ps_mask(spans, spans, _CMP_UNORD_Q);
+		range = _mm512_max_ps(range, spans);
+		low = _mm512_add_ps(low, _mm512_min_ps(part, _mm512_setzero_ps()));
+	}
+	scale = elac_lut_scale(odd != 0 ? NAN : _mm512_reduce_max_ps(range));
+	if (scale == 0)
+	{
+		elac_lut_blank(q, n, lut, terms);
+		return;
+	}
+	inverse = _mm512_set1_ps(1.0f / scale);
+	for (size_t i = 0; i < n; i += 4, lut += 16)
+	{
+		/* entries with the component's bit: its magnitude, or in those without when it is negative */
+		__m512		part0 = _mm512_maskz_mov_ps(q[i] < 0 ? 0x5555 : 0xAAAA, _mm512_set1_ps(q[i]));
+		__m512		part1 = _mm512_maskz_mov_ps(q[i + 1] < 0 ? 0x3333 : 0xCCCC, _mm512_set1_ps(q[i + 1]));
+		__m512		part2 = _mm512_maskz_mov_ps(q[i + 2] < 0 ? 0x0F0F : 0xF0F0, _mm512_set1_ps(q[i + 2]));
+		__m512		part3 = _mm512_maskz_mov_ps(q[i + 3] < 0 ? 0x00FF : 0xFF00, _mm512_set1_ps(q[i + 3]));
+		__m512		steps = _mm512_add_ps(_mm512_add_ps(_mm512_abs_ps(part0), _mm512_abs_ps(part1)),
+										  _mm512_add_ps(_mm512_abs_ps(part2), _mm512_abs_ps(part3)));
+		__m512		level;
+		__m512		error;
+
+		steps = _mm512_mul_ps(steps, inverse);
+		level = _mm512_min_ps(_mm512_roundscale_ps(steps, 0), _mm512_set1_ps(255));
+		error = _mm512_sub_ps(steps, level);
+		_mm_storeu_si128((__m128i *) lut, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(level)));
+		sum = _mm512_add_ps(sum, error);
+		square = _mm512_fmadd_ps(error, error, square);
+	}
+	elac_lut_terms(terms, scale, _mm512_reduce_add_ps(low), _mm512_reduce_add_ps(sum), _mm512_reduce_add_ps(square), n / 4);
+}
+
+static AVX512 uint32_t
+avx512_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void *factors, float threshold,
+				float estimate[32], float lower[32])
+{
+	const float *own_terms = factors;
+	const __m512 scale = _mm512_set1_ps(terms->scale);
+	const __m512 offset = _mm512_set1_ps(terms->offset);
+	const __m512 lut_error = _mm512_set1_ps(terms->lut_error);
+	const __m512 add = _mm512_set1_ps(terms->add);
+	const __m512 lambda = _mm512_set1_ps(terms->lambda);
+	const __m512 spread = _mm512_set1_ps(terms->spread);
+	const __m512 rounding = _mm512_set1_ps(ELAC_BOUND_ROUNDING);
+	uint32_t	survivors = 0;
+
+	for (int half = 0; half < 2; half++)
+	{
+		__m512		rescale = _mm512_loadu_ps(own_terms + 32 + half * 16);
+		__m512		error = _mm512_loadu_ps(own_terms + 64 + half * 16);
+		__m512		ip = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(_mm512_loadu_si512(sums + half * 16)), offset);
+		__m512		own = _mm512_mul_ps(lambda, _mm512_loadu_ps(own_terms + half * 16));
+		__m512		cross = _mm512_mul_ps(rescale, ip);
+		__m512		tiny = _mm512_mul_ps(error, _mm512_set1_ps(0x1p-32f));
+		__m512		sizes = _mm512_add_ps(_mm512_add_ps(_mm512_abs_ps(add), _mm512_abs_ps(own)), _mm512_abs_ps(cross));
+		__m512		width = _mm512_mul_ps(spread, error);
+		__m512		value = _mm512_add_ps(_mm512_add_ps(add, own), cross);
+
+		width = _mm512_fmadd_ps(lut_error, _mm512_abs_ps(rescale), width);
+		width = _mm512_fmadd_ps(rounding, sizes, width);
+		width = _mm512_fmadd_ps(tiny, tiny, width);
+		_mm512_storeu_ps(estimate + half * 16, value);
+		value = _mm512_sub_ps(value, width);
+		_mm512_storeu_ps(lower + half * 16, value);
+		survivors |= (uint32_t) _mm512_cmp_ps_mask(value, _mm512_set1_ps(threshold), _CMP_NGE_UQ) << (half * 16);
+	}
+	return survivors;
+}
+
 /* Sixteen packed values, in the low 2 * width bytes of packed, as floats. */
 static inline AVX512 __m512
 avx512_unpack16(__m128i packed, __m512i bytes, __m512i shift, __m512i mask)
@@ -327,6 +424,8 @@ const ElacKernels elac_kernels_avx512 = {
 	.f32_to_f16 = avx512_f32_to_f16,
 	.hadamard = avx512_hadamard,
 	.fastscan32 = avx512_fastscan32,
+	.tabulate = avx512_tabulate,
+	.bounds32 = avx512_bounds32,
 	.ip_packed = avx512_ip_packed,
 	.assign_block = avx512_assign_block,
 	.score_block = avx512_score_block,

@@ -9,6 +9,8 @@
 #ifndef ELAC_KERNELS_IMPL_H
 #define ELAC_KERNELS_IMPL_H
 
+#include <math.h>
+
 #include "base/kernels.h"
 
 #if defined(__x86_64__)
@@ -37,6 +39,36 @@ typedef struct ElacPackedControl
 } ElacPackedControl;
 
 extern const ElacPackedControl elac_packed_control[8];
+
+/*
+ * Scale of look-up tables whose largest sum of magnitudes is range; 0 when it
+ * is not finite or too small to divide by.
+ */
+static inline float
+elac_lut_scale(float range)
+{
+	float		scale = range / 255.0f;
+
+	return scale >= 0x1p-120f && scale <= 0x1p120f ? scale : 0;
+}
+
+/*
+ * Terms of ntables tables: sum of the negative components, sums over all 16
+ * entries of all tables of the rounding errors and of their squares, in units
+ * of scale.  The variance of an entry's error is taken around 0 instead of its
+ * table's mean: a little larger, and needs no sum across a register.
+ */
+static inline void
+elac_lut_terms(ElacLutTerms *terms, float scale, double low, double error, double square, size_t ntables)
+{
+	terms->scale = scale;
+	terms->offset = (float) (low + scale * error / 16);
+	terms->deviation = (float) (scale * sqrt(square / 16));
+	terms->worst = scale * 0.5001f * (float) ntables;
+}
+
+/* Tables that say nothing, for a scale of 0: every sum is taken to be half of all. */
+extern void elac_lut_blank(const float *q, size_t n, uint8_t *lut, ElacLutTerms *terms);
 
 /* Floats of packed centroids that a pass over the rows keeps in the cache: 256 kB. */
 #define ELAC_ASSIGN_TILE_FLOATS 65536

@@ -248,6 +248,102 @@ neon_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t
 	}
 }
 
+/* A component's part of four entries of a table: its magnitude where has_bit is set, or where it is not. */
+static inline float32x4_t
+neon_entry_part(float q, uint32x4_t has_bit)
+{
+	uint32x4_t	size = vreinterpretq_u32_f32(vdupq_n_f32(fabsf(q)));
+
+	return vreinterpretq_f32_u32(q < 0 ? vbicq_u32(size, has_bit) : vandq_u32(size, has_bit));
+}
+
+static void
+neon_tabulate(const float *q, size_t n, uint8_t *lut, ElacLutTerms *terms)
+{
+	static const uint32_t masks[2][4] = {{0, UINT32_MAX, 0, UINT32_MAX}, {0, 0, UINT32_MAX, UINT32_MAX}};
+	const uint32x4_t has_bit0 = vld1q_u32(masks[0]);
+	const uint32x4_t has_bit1 = vld1q_u32(masks[1]);
+	float32x4_t low = vdupq_n_f32(0);
+	float32x4_t sum = low;
+	float32x4_t square = low;
+	float		range = 0;
+	float		scale;
+	float		inverse;
+
+	for (size_t i = 0; i < n; i += 4)
+	{
+		float32x4_t part = vld1q_f32(q + i);
+		float		span = (fabsf(q[i]) + fabsf(q[i + 1])) + (fabsf(q[i + 2]) + fabsf(q[i + 3]));
+
+		range = span > range || isnan(span) ? span : range;
+		low = vaddq_f32(low, vminq_f32(part, vdupq_n_f32(0)));
+	}
+	scale = elac_lut_scale(range);
+	if (scale == 0)
+	{
+		elac_lut_blank(q, n, lut, terms);
+		return;
+	}
+	inverse = 1.0f / scale;
+	for (size_t i = 0; i < n; i += 4, lut += 16)
+	{
+		float32x4_t parts01 = vaddq_f32(neon_entry_part(q[i], has_bit0), neon_entry_part(q[i + 1], has_bit1));
+		uint16x4_t	levels[4];
+
+		for (int quarter = 0; quarter < 4; quarter++)
+		{
+			float		part2 = (q[i + 2] < 0) == ((quarter & 1) == 0) ? fabsf(q[i + 2]) : 0;
+			float		part3 = (q[i + 3] < 0) == ((quarter & 2) == 0) ? fabsf(q[i + 3]) : 0;
+			float32x4_t steps = vmulq_n_f32(vaddq_f32(parts01, vdupq_n_f32(part2 + part3)), inverse);
+			float32x4_t level = vminq_f32(vrndnq_f32(steps), vdupq_n_f32(255));
+			float32x4_t error = vsubq_f32(steps, level);
+
+			sum = vaddq_f32(sum, error);
+			square = vfmaq_f32(square, error, error);
+			levels[quarter] = vmovn_u32(vcvtq_u32_f32(level));
+		}
+		vst1q_u8(lut, vcombine_u8(vmovn_u16(vcombine_u16(levels[0], levels[1])),
+								  vmovn_u16(vcombine_u16(levels[2], levels[3]))));
+	}
+	elac_lut_terms(terms, scale, vaddvq_f32(low), vaddvq_f32(sum), vaddvq_f32(square), n / 4);
+}
+
+static uint32_t
+neon_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void *factors, float threshold,
+			  float estimate[32], float lower[32])
+{
+	static const uint32_t bits[4] = {1, 2, 4, 8};
+	const uint8_t *bytes = factors;
+	const float32x4_t add = vdupq_n_f32(terms->add);
+	const float32x4_t offset = vdupq_n_f32(terms->offset);
+	uint32_t	survivors = 0;
+
+	for (int part = 0; part < 8; part++)
+	{
+		float32x4_t doc_add = vreinterpretq_f32_u8(vld1q_u8(bytes + part * 16));
+		float32x4_t rescale = vreinterpretq_f32_u8(vld1q_u8(bytes + 128 + part * 16));
+		float32x4_t error = vreinterpretq_f32_u8(vld1q_u8(bytes + 256 + part * 16));
+		float32x4_t ip = vfmaq_n_f32(offset, vcvtq_f32_u32(vld1q_u32(sums + part * 4)), terms->scale);
+		float32x4_t own = vmulq_n_f32(doc_add, terms->lambda);
+		float32x4_t cross = vmulq_f32(rescale, ip);
+		float32x4_t tiny = vmulq_n_f32(error, 0x1p-32f);
+		float32x4_t sizes = vaddq_f32(vaddq_f32(vabsq_f32(add), vabsq_f32(own)), vabsq_f32(cross));
+		float32x4_t width = vmulq_n_f32(error, terms->spread);
+		float32x4_t value = vaddq_f32(vaddq_f32(add, own), cross);
+		uint32x4_t	pruned;
+
+		width = vfmaq_n_f32(width, vabsq_f32(rescale), terms->lut_error);
+		width = vfmaq_n_f32(width, sizes, ELAC_BOUND_ROUNDING);
+		width = vfmaq_f32(width, tiny, tiny);
+		vst1q_f32(estimate + part * 4, value);
+		value = vsubq_f32(value, width);
+		vst1q_f32(lower + part * 4, value);
+		pruned = vcgeq_f32(value, vdupq_n_f32(threshold));
+		survivors |= vaddvq_u32(vbicq_u32(vld1q_u32(bits), pruned)) << (part * 4);
+	}
+	return survivors;
+}
+
 /* Four packed values of word, as floats. */
 static inline float32x4_t
 neon_spread4(uint8x16_t word, uint8x16_t bytes, int32x4_t shift, uint32x4_t mask)
@@ -317,6 +413,8 @@ const ElacKernels elac_kernels_neon = {
 	.f32_to_f16 = neon_f32_to_f16,
 	.hadamard = neon_hadamard,
 	.fastscan32 = neon_fastscan32,
+	.tabulate = neon_tabulate,
+	.bounds32 = neon_bounds32,
 	.ip_packed = neon_ip_packed,
 	.assign_block = neon_assign_block,
 	.score_block = neon_score_block,

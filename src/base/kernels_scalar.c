@@ -258,6 +258,84 @@ scalar_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32
 	}
 }
 
+static void
+scalar_tabulate(const float *q, size_t n, uint8_t *lut, ElacLutTerms *terms)
+{
+	float		range = 0;
+	float		scale;
+	float		inverse;
+	double		low = 0;
+	double		sum = 0;
+	double		square = 0;
+
+	for (size_t i = 0; i < n; i += 4)
+	{
+		float		span = (fabsf(q[i]) + fabsf(q[i + 1])) + (fabsf(q[i + 2]) + fabsf(q[i + 3]));
+
+		range = span > range || isnan(span) ? span : range;
+	}
+	scale = elac_lut_scale(range);
+	if (scale == 0)
+	{
+		elac_lut_blank(q, n, lut, terms);
+		return;
+	}
+	inverse = 1.0f / scale;
+	for (size_t i = 0; i < n; i += 4, lut += 16)
+	{
+		for (int m = 0; m < 16; m++)
+		{
+			float		part[4];
+			float		steps;
+			float		level;
+			float		error;
+
+			/* relative to the smallest entry of the table: a sum of magnitudes */
+			for (int bit = 0; bit < 4; bit++)
+				part[bit] = ((m >> bit) & 1) == (q[i + bit] < 0) ? 0 : fabsf(q[i + bit]);
+			steps = ((part[0] + part[1]) + (part[2] + part[3])) * inverse;
+			level = rintf(steps);
+			level = level < 255 ? level : 255;
+			lut[m] = (uint8_t) level;
+			error = steps - level;
+			sum += error;
+			square += (double) error * error;
+		}
+		for (int bit = 0; bit < 4; bit++)
+			low += q[i + bit] < 0 ? q[i + bit] : 0;
+	}
+	elac_lut_terms(terms, scale, low, sum, square, n / 4);
+}
+
+static uint32_t
+scalar_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void *factors, float threshold,
+				float estimate[32], float lower[32])
+{
+	const ElacBoundTerms t = *terms;
+	float		own_terms[96];
+	uint32_t	survivors = 0;
+
+	memcpy(own_terms, factors, sizeof(own_terms));
+	for (int doc = 0; doc < 32; doc++)
+	{
+		float		rescale = own_terms[32 + doc];
+		float		error = own_terms[64 + doc];
+		float		ip = t.scale * (float) (int32_t) sums[doc] + t.offset;
+		float		own = t.lambda * own_terms[doc];
+		float		cross = rescale * ip;
+		float		tiny = error * 0x1p-32f;
+		float		width = t.spread * error + t.lut_error * fabsf(rescale) +
+			ELAC_BOUND_ROUNDING * (fabsf(t.add) + fabsf(own) + fabsf(cross));
+
+		/* tiny squared is nothing beside a real error, and infinite for FLT_MAX whatever spread is */
+		estimate[doc] = t.add + own + cross;
+		lower[doc] = estimate[doc] - (width + tiny * tiny);
+		if (!(lower[doc] >= threshold))
+			survivors |= UINT32_C(1) << doc;
+	}
+	return survivors;
+}
+
 static float
 scalar_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 {
@@ -342,6 +420,8 @@ const ElacKernels elac_kernels_scalar = {
 	.f32_to_f16 = scalar_f32_to_f16,
 	.hadamard = scalar_hadamard,
 	.fastscan32 = scalar_fastscan32,
+	.tabulate = scalar_tabulate,
+	.bounds32 = scalar_bounds32,
 	.ip_packed = scalar_ip_packed,
 	.assign_block = scalar_assign_block,
 	.score_block = scalar_score_block,

@@ -5,6 +5,7 @@
 #ifndef ELAC_VECTOR_PRIVATE_H
 #define ELAC_VECTOR_PRIVATE_H
 
+#include "base/kernels.h"
 #include "vector/codebook_private.h"
 #include "vector/rabitq.h"
 #include "vector/vector_format.h"
@@ -50,16 +51,28 @@ struct ElacVectorQuery
 	float	   *vector;			/* prepared, dim floats */
 	float	   *rotated;		/* relative to the mean under L2, padded floats */
 	float		half_sum;		/* sum(rotated) / 2 */
-	float	   *table;			/* padded / 4 exact tables of 16 */
+	float	   *table;			/* padded / 4 exact tables of 16; NULL until asked for */
 	uint8	   *lut;			/* the same in 8 bits */
 	float		lut_scale;		/* <bits,q> ~ lut_scale * sum + lut_offset */
 	float		lut_offset;
-	float		lut_error;		/* bound of that approximation's error */
+	float		lut_deviation;	/* of that approximation's error */
+	float		lut_error;		/* bound of it */
 	ElacQueryCut cuts[ELAC_CODEBOOK_MAX_CUTS];
 };
 
-/* The query's numbers for a cut, computed when first asked for. */
-extern const ElacQueryCut *elac_vector_query_cut(ElacVectorQuery *query, int cut);
+/* What a list is to a query: see ElacQueryCut. */
+typedef struct ElacListTerms
+{
+	float		add;
+	float		lambda;
+	float		spread;
+} ElacListTerms;
+
+/* The query's numbers for a list. */
+extern ElacListTerms elac_vector_query_list(ElacVectorQuery *query, int cut, uint32 list);
+
+/* Exact tables: entry m of table t is the sum of rotated[4t + i] over the bits i of m. */
+extern const float *elac_vector_query_table(ElacVectorQuery *query);
 
 /* Estimate of the worst candidate of a full heap, else infinity. */
 extern float elac_vector_heap_threshold(const ElacVectorHeap *heap);

@@ -4,9 +4,9 @@
  *	  measured against the centroids.
  *
  * The look-up table replaces the sum of the components that a 4-bit pattern
- * selects by an 8-bit number.  What that rounds away is known per entry: its
- * mean goes into lut_offset, so that estimates stay unbiased, and a bound of
- * the rest into lut_error, which widens every lower bound.
+ * selects by an 8-bit number.  What that rounds away is known: its mean goes
+ * into lut_offset, so that estimates stay unbiased, and a bound of the rest
+ * into lut_error, which widens every lower bound.
  */
 #include "postgres.h"
 
@@ -18,12 +18,14 @@
 #include "base/kernels.h"
 #include "vector/vector_private.h"
 
-/* Exact tables: entry m of table t is the sum of components 4t + i with bit i of m. */
-static void
-elac_query_tabulate(ElacVectorQuery *query)
+const float *
+elac_vector_query_table(ElacVectorQuery *query)
 {
 	int			ntables = query->codebook->padded / 4;
 
+	if (query->table != NULL)
+		return query->table;
+	query->table = MemoryContextAlloc(query->context, (Size) ntables * 16 * sizeof(float));
 	for (int t = 0; t < ntables; t++)
 	{
 		const float *q = query->rotated + 4 * t;
@@ -38,67 +40,7 @@ elac_query_tabulate(ElacVectorQuery *query)
 			table[m] = table[m ^ low] + q[bit];
 		}
 	}
-}
-
-/*
- * Rounds the tables to 8 bits of one common scale.  The rounding errors of
- * different tables add up like independent numbers over the documents, so
- * their sum has the standard deviation sqrt(sum of variances); the bound is
- * that times the query's epsilon, but at least 4 of them, and never more than
- * the sum of the largest errors, which nothing can exceed.
- */
-static void
-elac_query_quantise(ElacVectorQuery *query)
-{
-	int			ntables = query->codebook->padded / 4;
-	float		range = 0;
-	double		offset = 0;
-	double		variance = 0;
-	double		worst = 0;
-
-	for (int t = 0; t < ntables; t++)
-	{
-		float		span = 0;
-
-		for (int i = 0; i < 4; i++)
-			span += fabsf(query->rotated[4 * t + i]);
-		range = Max(range, span);
-	}
-	query->lut_scale = isfinite(range) ? range / 255.0f : 0;
-
-	for (int t = 0; t < ntables; t++)
-	{
-		const float *table = query->table + 16 * t;
-		uint8	   *lut = query->lut + 16 * t;
-		float		low = 0;
-		double		error[16];
-		double		mean = 0;
-		double		square = 0;
-		double		largest = 0;
-
-		for (int i = 0; i < 4; i++)
-			low += Min(query->rotated[4 * t + i], 0);
-		for (int m = 0; m < 16; m++)
-		{
-			double		level = query->lut_scale > 0 ? rint((table[m] - low) / query->lut_scale) : 0;
-
-			lut[m] = (uint8) Max(Min(level, 255), 0);
-			error[m] = table[m] - low - lut[m] * (double) query->lut_scale;
-			mean += error[m] / 16;
-		}
-		for (int m = 0; m < 16; m++)
-		{
-			double		rest = error[m] - mean;
-
-			square += rest * rest / 16;
-			largest = Max(largest, fabs(rest));
-		}
-		offset += low + mean;
-		variance += square;
-		worst += largest;
-	}
-	query->lut_offset = (float) offset;
-	query->lut_error = (float) Min(worst, Max(query->epsilon, 4) * sqrt(variance));
+	return query->table;
 }
 
 ElacVectorQuery *
@@ -107,6 +49,7 @@ elac_vector_query_begin(const ElacCodebook *codebook, const float *prepared, dou
 	ElacVectorQuery *query = palloc0(sizeof(ElacVectorQuery));
 	int			dim = codebook->params.dim;
 	double		sum = 0;
+	ElacLutTerms terms;
 
 	query->codebook = codebook;
 	query->context = CurrentMemoryContext;
@@ -118,10 +61,18 @@ elac_vector_query_begin(const ElacCodebook *codebook, const float *prepared, dou
 	for (int i = 0; i < codebook->padded; i++)
 		sum += query->rotated[i];
 	query->half_sum = (float) (sum / 2);
-	query->table = palloc((Size) codebook->padded * 4 * sizeof(float));
 	query->lut = palloc((Size) codebook->padded * 4);
-	elac_query_tabulate(query);
-	elac_query_quantise(query);
+	elac_kernels()->tabulate(query->rotated, codebook->padded, query->lut, &terms);
+	query->lut_scale = terms.scale;
+	query->lut_offset = terms.offset;
+	query->lut_deviation = terms.deviation;
+
+	/*
+	 * The rounding errors of different tables add up like independent numbers
+	 * over the documents; the bound is their deviation times epsilon, but at
+	 * least 4 of them, and never more than what nothing can exceed.
+	 */
+	query->lut_error = (float) Min(terms.worst, Max(epsilon, 4) * terms.deviation);
 	return query;
 }
 
@@ -204,7 +155,7 @@ elac_query_measure(const ElacVectorQuery *query, const float *centroid, float qq
 	*spread = sqrtf(Max(qq - *lambda * qc, 1e-6f * qq));
 }
 
-const ElacQueryCut *
+static const ElacQueryCut *
 elac_vector_query_cut(ElacVectorQuery *query, int cut)
 {
 	ElacQueryCut *result = &query->cuts[cut];
@@ -256,4 +207,13 @@ elac_vector_query_ensure(ElacVectorQuery *query, int cut, uint32 n)
 	if (cut < 0 || cut >= elac_codebook_ncuts(query->codebook))
 		elog(ERROR, "codebook has no cut %d", cut);
 	return &elac_vector_query_cut(query, cut)->lists;
+}
+
+ElacListTerms
+elac_vector_query_list(ElacVectorQuery *query, int cut, uint32 list)
+{
+	const ElacQueryCut *c = elac_vector_query_cut(query, cut);
+	ElacListTerms terms = {c->add[list], c->lambda[list], c->spread[list]};
+
+	return terms;
 }

@@ -5,8 +5,13 @@
  *
  * A list's documents are consecutive, so its blocks are too; the first and
  * last may hold documents of neighbouring lists, whose lanes are masked, as
- * are those that the caller's bitmap excludes.  One logical page of codes is
- * pinned at a time, and one page of refinement records.
+ * are those that the caller's bitmap excludes.
+ *
+ * Records lie anywhere and a first look at one waits for memory.  So survivors
+ * queue: a record is asked for when its document enters the queue and read
+ * when the queue is full, by when it has arrived.  The threshold that falls
+ * meanwhile is compared again before.  Pages are pinned in runs and kept
+ * pinned while something in the queue points into them.
  *
  * Any bytes in the codes are safe: they only lead to wrong numbers, and a
  * number that is not finite becomes a candidate with the worst estimate and
@@ -27,190 +32,130 @@
 /* With this few documents left in a block, their full codes are cheaper than the block. */
 #define ELAC_SCAN_FEW_LANES 2
 
+/*
+ * The first pass's sums serve the second when their rounding, which counts
+ * 2^ex times there, has at most this part of |q - c| as its standard deviation:
+ * a code of 3 to 5 bits leaves an error of a third of |q - c| in the same unit.
+ */
+#define ELAC_SCAN_REUSE_PART 0.1f
+
 /* Relative rounding error granted to sums of floats. */
 #define ELAC_SCAN_ROUNDING 1e-6f
 
-/* A logical page of the body, pinned. */
-typedef struct ElacScanPage
+#define ELAC_SCAN_PAGES 16
+#define ELAC_SCAN_QUEUE 64
+#define ELAC_SCAN_LINE 64		/* bytes of a cache line */
+
+/* Logical pages of the body, pinned: the newest is the likeliest to be asked for. */
+typedef struct ElacScanPages
 {
 	ElacBlobReader *blob;
 	uint64		end;			/* of the section, offset in the blob */
-	int64		page;			/* -1: none */
-	const uint8 *data;
-	ElacBlobPin pin;
-} ElacScanPage;
+	int			n;
+	int			last;			/* slot asked for last */
+	uint32		number[ELAC_SCAN_PAGES];
+	const uint8 *data[ELAC_SCAN_PAGES];
+	ElacBlobPin pin[ELAC_SCAN_PAGES];
+} ElacScanPages;
+
+/* A document whose full code is to be looked at. */
+typedef struct ElacScanSurvivor
+{
+	const uint8 *record;
+	ElacDoc		doc;
+	float		lower;			/* by its first bit */
+	float		bits;			/* <bits,q> */
+	float		deviation;		/* of bits, times epsilon; 0 when exact */
+	/* of its list */
+	float		add;
+	float		lambda;
+	float		spread;
+} ElacScanSurvivor;
 
 typedef struct ElacVectorScan
 {
 	ElacVectorReader *reader;
 	ElacVectorQuery *query;
+	const ElacKernels *kernels;
 	const ElacBitmap *allowed;
 	uint32		source;
 	ElacVectorHeap *heap;
-	ElacScanPage codes;
-	ElacScanPage records;
+	ElacScanPages codes;
+	ElacScanPages records;
 	uint64		scored;
-	/* of the list being scanned */
-	float		add;
-	float		lambda;
-	float		spread;			/* epsilon * |q - lambda c| */
+	ElacBoundTerms terms;		/* of the list being scanned */
+	bool		reuses_sums;
 	/* of the block being scanned */
 	uint32		sums[ELAC_VECTOR_LANES];
-	const float *factors;		/* add[32], rescale[32], error[32]; until the codes' page changes */
-	float		copied[3 * ELAC_VECTOR_LANES];	/* when they straddle pages */
+	float		copied[3 * ELAC_VECTOR_LANES];	/* factors that straddle pages */
 	float		estimate[ELAC_VECTOR_LANES];
 	float		lower[ELAC_VECTOR_LANES];
+	int			nqueued;
+	ElacScanSurvivor queue[ELAC_SCAN_QUEUE];
 } ElacVectorScan;
 
+/* ---- pages ---- */
+
 static void
-elac_scan_page_release(ElacScanPage *page)
+elac_scan_pages_init(ElacScanPages *pages, const ElacVectorReader *reader)
 {
-	if (page->page >= 0)
-		elac_blob_unpin(page->blob, &page->pin);
-	page->page = -1;
+	pages->blob = reader->section.body;
+	pages->end = reader->layout.end;
+	pages->n = 0;
+	pages->last = 0;
+}
+
+static void
+elac_scan_pages_release(ElacScanPages *pages)
+{
+	for (int i = 0; i < pages->n; i++)
+		elac_blob_unpin(pages->blob, &pages->pin[i]);
+	pages->n = 0;
+}
+
+/* Slot of a page, pinned now if it was not; there must be room for it. */
+static int
+elac_scan_pages_find(ElacScanPages *pages, uint32 number)
+{
+	uint64		start = (uint64) number * ELAC_PAGE_DATA;
+
+	for (int i = pages->n - 1; i >= 0; i--)
+		if (pages->number[i] == number)
+			return i;
+	Assert(pages->n < ELAC_SCAN_PAGES);
+	pages->data[pages->n] = elac_blob_pin(pages->blob, start, (uint32) Min(pages->end - start, (uint64) ELAC_PAGE_DATA),
+										  &pages->pin[pages->n]);
+	pages->number[pages->n] = number;
+	return pages->n++;
 }
 
 /* Bytes at offset and how many of them lie in the same page. */
-static const uint8 *
-elac_scan_page_get(ElacScanPage *page, uint64 offset, uint32 *available)
+static inline const uint8 *
+elac_scan_pages_get(ElacScanPages *pages, uint64 offset, uint32 *available)
 {
-	int64		number = (int64) (offset / ELAC_PAGE_DATA);
-	uint64		start = (uint64) number * ELAC_PAGE_DATA;
-	uint32		len = (uint32) Min(page->end - start, (uint64) ELAC_PAGE_DATA);
+	uint32		number = (uint32) (offset / ELAC_PAGE_DATA);
+	uint32		within = (uint32) (offset % ELAC_PAGE_DATA);
+	uint64		start = offset - within;
 
-	Assert(offset < page->end);
-	if (page->page != number)
-	{
-		elac_scan_page_release(page);
-		page->data = elac_blob_pin(page->blob, start, len, &page->pin);
-		page->page = number;
-	}
-	*available = len - (uint32) (offset - start);
-	return page->data + (offset - start);
+	Assert(offset < pages->end);
+	if (pages->n == 0 || pages->number[pages->last] != number)
+		pages->last = elac_scan_pages_find(pages, number);
+	*available = (uint32) Min(pages->end - start, (uint64) ELAC_PAGE_DATA) - within;
+	return pages->data[pages->last] + within;
 }
 
-/* FastScan over a block, page by page, and its factors. */
-static void
-elac_scan_block_sums(ElacVectorScan *scan, uint32 block)
+/* The same for codes, whose old pages nothing points into. */
+static inline const uint8 *
+elac_scan_code_bytes(ElacVectorScan *scan, uint64 offset, uint32 *available)
 {
-	const ElacKernels *kernels = elac_kernels();
-	const ElacVectorLayout *layout = &scan->reader->layout;
-	uint64		offset = elac_vector_block_offset(layout, block);
-	uint32		units = layout->code_bytes / ELAC_VECTOR_UNIT;
-	uint32		available;
-	const uint8 *data;
+	ElacScanPages *pages = &scan->codes;
 
-	for (uint32 done = 0; done < units;)
-	{
-		uint32		sums[ELAC_VECTOR_LANES];
-		uint32		n;
-
-		data = elac_scan_page_get(&scan->codes, offset + (uint64) done * ELAC_VECTOR_UNIT, &available);
-		n = Min(units - done, available / ELAC_VECTOR_UNIT);
-		kernels->fastscan32(data, scan->query->lut + (Size) done * 32, n, done == 0 ? scan->sums : sums);
-		if (done > 0)
-			for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
-				scan->sums[lane] += sums[lane];
-		done += n;
-	}
-
-	/* most blocks have their factors in one page: no need to copy them */
-	offset += layout->code_bytes;
-	data = elac_scan_page_get(&scan->codes, offset, &available);
-	if (available >= sizeof(scan->copied) && (uintptr_t) data % sizeof(float) == 0)
-	{
-		scan->factors = (const float *) data;
-		return;
-	}
-	for (uint32 done = 0; done < sizeof(scan->copied);)
-	{
-		uint32		n;
-
-		data = elac_scan_page_get(&scan->codes, offset + done, &available);
-		n = Min(sizeof(scan->copied) - done, available);
-		memcpy((uint8 *) scan->copied + done, data, n);
-		done += n;
-	}
-	scan->factors = scan->copied;
+	if (pages->n == ELAC_SCAN_PAGES && pages->number[pages->last] != offset / ELAC_PAGE_DATA)
+		elac_scan_pages_release(pages);
+	return elac_scan_pages_get(pages, offset, available);
 }
 
-/* What the bound of a block's lanes needs beside the codes. */
-typedef struct ElacLaneTerms
-{
-	float		scale;			/* of the look-up tables */
-	float		offset;
-	float		lut_error;
-	float		add;
-	float		lambda;
-	float		spread;
-} ElacLaneTerms;
-
-/*
- * Estimates and lower bounds of all lanes from the 1-bit codes.  Pointers do
- * not overlap and the trip count is fixed, so that the compiler can use vector
- * instructions.
- */
-static void
-elac_scan_lane_bounds(const ElacLaneTerms *terms, const uint32 *restrict sums, const float *restrict add,
-					  const float *restrict rescale, const float *restrict error, float *restrict estimate,
-					  float *restrict lower)
-{
-	const ElacLaneTerms t = *terms;
-
-	for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
-	{
-		float		ip = t.scale * (float) (int32) sums[lane] + t.offset;
-		float		own = t.lambda * add[lane];
-		float		cross = rescale[lane] * ip;
-		float		tiny = error[lane] * 0x1p-32f;
-		float		width = t.spread * error[lane] + t.lut_error * fabsf(rescale[lane]) +
-			ELAC_SCAN_ROUNDING * (fabsf(t.add) + fabsf(own) + fabsf(cross));
-
-		/*
-		 * tiny squared is nothing beside a real error, and infinite for
-		 * ELAC_RABITQ_UNKNOWN whatever spread is; a condition would keep the
-		 * loop scalar.
-		 */
-		estimate[lane] = t.add + own + cross;
-		lower[lane] = estimate[lane] - (width + tiny * tiny);
-	}
-}
-
-static void
-elac_scan_block_bounds(ElacVectorScan *scan)
-{
-	const ElacVectorQuery *query = scan->query;
-	ElacLaneTerms terms;
-
-	terms.scale = query->lut_scale;
-	terms.offset = query->lut_offset - query->half_sum;
-	terms.lut_error = query->lut_error;
-	terms.add = scan->add;
-	terms.lambda = scan->lambda;
-	terms.spread = scan->spread;
-	elac_scan_lane_bounds(&terms, scan->sums, scan->factors, scan->factors + ELAC_VECTOR_LANES,
-						  scan->factors + 2 * ELAC_VECTOR_LANES, scan->estimate, scan->lower);
-}
-
-/* Lanes that cannot be ruled out: below the threshold or not a number. */
-static uint32
-elac_scan_survivors(const float *restrict lower, float threshold)
-{
-	int32		flags[ELAC_VECTOR_LANES];
-	int32		any = 0;
-	uint32		survivors = 0;
-
-	for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
-	{
-		flags[lane] = lower[lane] >= threshold ? 0 : 1;
-		any |= flags[lane];
-	}
-	if (any == 0)
-		return 0;
-	for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
-		survivors |= (uint32) flags[lane] << lane;
-	return survivors;
-}
+/* ---- the second stage ---- */
 
 /* Offers a document; what is not a number is left to the caller's exact look. */
 static void
@@ -232,12 +177,84 @@ elac_scan_offer(ElacVectorScan *scan, ElacDoc doc, float estimate, float lower, 
 	elac_vector_heap_push(scan->heap, &candidate);
 }
 
+/* Scores a document by its full code. */
+static void
+elac_scan_refine(ElacVectorScan *scan, const ElacScanSurvivor *survivor)
+{
+	const ElacVectorLayout *layout = &scan->reader->layout;
+	const ElacVectorQuery *query = scan->query;
+	const uint8 *record = survivor->record;
+	float		levels = (float) (1 << layout->ex_bits);
+	float		rescale = elac_get_f32(record + 4);
+	float		error_factor = elac_get_f32(record + 8);
+	float		own = survivor->lambda * elac_get_f32(record);
+	float		width = survivor->spread * error_factor;
+	float		rest = levels * survivor->deviation * rescale;
+	float		ip;
+	float		cross;
+	float		estimate;
+	float		error;
+
+	/* <x,q> with x = 2^ex bits + ex code - (2^(ex + 1) - 1) / 2 */
+	ip = scan->kernels->ip_packed(query->rotated, record + ELAC_VECTOR_FACTOR_BYTES, layout->ex_bits, layout->padded);
+	ip += levels * survivor->bits - (2 * levels - 1) * query->half_sum;
+	cross = rescale * ip;
+	estimate = survivor->add + own + cross;
+
+	/* what the code and what the sum of the first bits leave out are independent */
+	error = survivor->deviation > 0 ? sqrtf(width * width + rest * rest) : width;
+	error += ELAC_SCAN_ROUNDING * (fabsf(survivor->add) + fabsf(own) + fabsf(cross));
+	elac_scan_offer(scan, survivor->doc, estimate, estimate - error, error_factor);
+}
+
+/* Refines the queue and lets its pages go if asked to. */
+static void
+elac_scan_flush(ElacVectorScan *scan, bool release)
+{
+	for (int i = 0; i < scan->nqueued; i++)
+	{
+		/* the threshold has fallen since; NaN survives */
+		if (scan->queue[i].lower >= elac_vector_heap_threshold(scan->heap))
+			continue;
+		elac_scan_refine(scan, &scan->queue[i]);
+	}
+	scan->nqueued = 0;
+	if (release)
+		elac_scan_pages_release(&scan->records);
+}
+
+/* Queues a document; deviation as in ElacScanSurvivor. */
+static void
+elac_scan_enqueue(ElacVectorScan *scan, ElacDoc doc, float lower, float bits, float deviation)
+{
+	uint64		offset = elac_vector_record_offset(&scan->reader->layout, doc);
+	uint32		record_bytes = scan->reader->layout.record_bytes;
+	ElacScanSurvivor *survivor;
+	uint32		available;
+
+	if (scan->nqueued == ELAC_SCAN_QUEUE || scan->records.n == ELAC_SCAN_PAGES)
+		elac_scan_flush(scan, scan->records.n == ELAC_SCAN_PAGES);
+	survivor = &scan->queue[scan->nqueued++];
+	survivor->record = elac_scan_pages_get(&scan->records, offset, &available);
+	Assert(available >= record_bytes);
+	for (uint32 at = 0; at < record_bytes; at += ELAC_SCAN_LINE)
+		__builtin_prefetch(survivor->record + at);
+	__builtin_prefetch(survivor->record + record_bytes - 1);
+	survivor->doc = doc;
+	survivor->lower = lower;
+	survivor->bits = bits;
+	survivor->deviation = deviation;
+	survivor->add = scan->terms.add;
+	survivor->lambda = scan->terms.lambda;
+	survivor->spread = scan->terms.spread;
+}
+
 /* Exact sum of the query's components where a document's bits are set. */
 static float
 elac_scan_exact_bits(ElacVectorScan *scan, ElacDoc doc)
 {
 	const ElacVectorLayout *layout = &scan->reader->layout;
-	const float *table = scan->query->table;
+	const float *table = elac_vector_query_table(scan->query);
 	int			lane = doc % ELAC_VECTOR_LANES;
 	int			byte = elac_vector_lane_byte(lane);
 	int			shift = elac_vector_lane_shift(lane);
@@ -247,7 +264,7 @@ elac_scan_exact_bits(ElacVectorScan *scan, ElacDoc doc)
 	for (uint32 done = 0; done < layout->code_bytes;)
 	{
 		uint32		available;
-		const uint8 *data = elac_scan_page_get(&scan->codes, offset + done, &available);
+		const uint8 *data = elac_scan_code_bytes(scan, offset + done, &available);
 		uint32		n = Min(layout->code_bytes - done, available / ELAC_VECTOR_UNIT * ELAC_VECTOR_UNIT);
 
 		/* two groups of four dimensions in each unit */
@@ -264,36 +281,47 @@ elac_scan_exact_bits(ElacVectorScan *scan, ElacDoc doc)
 	return (total[0] + total[1]) + (total[2] + total[3]);
 }
 
-/* Scores a document by its full code. */
-static void
-elac_scan_refine(ElacVectorScan *scan, ElacDoc doc)
+/* ---- the first stage ---- */
+
+/* FastScan over a block, page by page; returns its factors. */
+static const void *
+elac_scan_block_sums(ElacVectorScan *scan, uint32 block)
 {
 	const ElacVectorLayout *layout = &scan->reader->layout;
-	const ElacVectorQuery *query = scan->query;
-	float		levels = (float) (1 << layout->ex_bits);
+	uint64		offset = elac_vector_block_offset(layout, block);
+	uint32		units = layout->code_bytes / ELAC_VECTOR_UNIT;
 	uint32		available;
-	const uint8 *record;
-	float		bits;
-	float		ip;
-	float		own;
-	float		cross;
-	float		estimate;
-	float		error_factor;
-	float		error;
+	const uint8 *data = elac_scan_code_bytes(scan, offset, &available);
 
-	bits = elac_scan_exact_bits(scan, doc);
-	record = elac_scan_page_get(&scan->records, elac_vector_record_offset(layout, doc), &available);
-	Assert(available >= layout->record_bytes);
-	ip = elac_kernels()->ip_packed(query->rotated, record + ELAC_VECTOR_FACTOR_BYTES, layout->ex_bits, layout->padded);
+	if (available >= layout->block_bytes)
+	{
+		scan->kernels->fastscan32(data, scan->query->lut, units, scan->sums);
+		return data + layout->code_bytes;
+	}
+	for (uint32 done = 0; done < units;)
+	{
+		uint32		sums[ELAC_VECTOR_LANES];
+		uint32		n;
 
-	/* <x,q> with x = 2^ex bits + ex code - (2^(ex + 1) - 1) / 2 */
-	ip += levels * bits - (2 * levels - 1) * query->half_sum;
-	own = scan->lambda * elac_get_f32(record);
-	cross = elac_get_f32(record + 4) * ip;
-	error_factor = elac_get_f32(record + 8);
-	estimate = scan->add + own + cross;
-	error = scan->spread * error_factor + ELAC_SCAN_ROUNDING * (fabsf(scan->add) + fabsf(own) + fabsf(cross));
-	elac_scan_offer(scan, doc, estimate, estimate - error, error_factor);
+		data = elac_scan_code_bytes(scan, offset + (uint64) done * ELAC_VECTOR_UNIT, &available);
+		n = Min(units - done, available / ELAC_VECTOR_UNIT);
+		scan->kernels->fastscan32(data, scan->query->lut + (Size) done * 32, n, done == 0 ? scan->sums : sums);
+		if (done > 0)
+			for (int lane = 0; lane < ELAC_VECTOR_LANES; lane++)
+				scan->sums[lane] += sums[lane];
+		done += n;
+	}
+	offset += layout->code_bytes;
+	for (uint32 done = 0; done < sizeof(scan->copied);)
+	{
+		uint32		n;
+
+		data = elac_scan_code_bytes(scan, offset + done, &available);
+		n = Min(sizeof(scan->copied) - done, available);
+		memcpy((uint8 *) scan->copied + done, data, n);
+		done += n;
+	}
+	return scan->copied;
 }
 
 /* Scans the lanes of mask in a block. */
@@ -302,30 +330,40 @@ elac_scan_block(ElacVectorScan *scan, uint32 block, uint32 mask)
 {
 	ElacDoc		base = block * ELAC_VECTOR_LANES;
 	bool		refines = scan->reader->layout.ex_bits > 0;
+	const uint8 *factors;
 
 	scan->scored += pg_popcount32(mask);
 	if (refines && pg_popcount32(mask) <= ELAC_SCAN_FEW_LANES)
 	{
 		for (; mask != 0; mask &= mask - 1)
-			elac_scan_refine(scan, base + pg_rightmost_one_pos32(mask));
+		{
+			ElacDoc		doc = base + pg_rightmost_one_pos32(mask);
+
+			elac_scan_enqueue(scan, doc, -INFINITY, elac_scan_exact_bits(scan, doc), 0);
+		}
 		return;
 	}
 
-	elac_scan_block_sums(scan, block);
-	elac_scan_block_bounds(scan);
-	mask &= elac_scan_survivors(scan->lower, elac_vector_heap_threshold(scan->heap));
+	factors = elac_scan_block_sums(scan, block);
+	mask &= scan->kernels->bounds32(&scan->terms, scan->sums, factors, elac_vector_heap_threshold(scan->heap),
+									scan->estimate, scan->lower);
 	for (; mask != 0; mask &= mask - 1)
 	{
 		int			lane = pg_rightmost_one_pos32(mask);
 
-		/* the threshold falls while the block is scanned; NaN survives */
-		if (scan->lower[lane] >= elac_vector_heap_threshold(scan->heap))
-			continue;
-		if (refines)
-			elac_scan_refine(scan, base + lane);
+		if (!refines)
+		{
+			/* the threshold falls while the block is scanned */
+			if (!(scan->lower[lane] >= elac_vector_heap_threshold(scan->heap)))
+				elac_scan_offer(scan, base + lane, scan->estimate[lane], scan->lower[lane],
+								elac_get_f32(factors + (2 * ELAC_VECTOR_LANES + lane) * sizeof(float)));
+		}
+		else if (scan->reuses_sums)
+			elac_scan_enqueue(scan, base + lane, scan->lower[lane],
+							  scan->query->lut_scale * (float) (int32) scan->sums[lane] + scan->query->lut_offset,
+							  (float) scan->query->epsilon * scan->query->lut_deviation);
 		else
-			elac_scan_offer(scan, base + lane, scan->estimate[lane], scan->lower[lane],
-							scan->factors[2 * ELAC_VECTOR_LANES + lane]);
+			elac_scan_enqueue(scan, base + lane, scan->lower[lane], elac_scan_exact_bits(scan, base + lane), 0);
 	}
 }
 
@@ -351,48 +389,73 @@ elac_scan_list(ElacVectorScan *scan, ElacDoc first, ElacDoc last)
 	}
 }
 
+/* Asks memory for the first block of a list while the one before is scanned. */
 static void
-elac_scan_page_init(ElacScanPage *page, const ElacVectorReader *reader)
+elac_scan_announce(ElacVectorScan *scan, ElacDoc first)
 {
-	page->blob = reader->section.body;
-	page->end = reader->layout.end;
-	page->page = -1;
+	const ElacVectorLayout *layout = &scan->reader->layout;
+	uint32		available;
+	const uint8 *data = elac_scan_code_bytes(scan, elac_vector_block_offset(layout, first / ELAC_VECTOR_LANES),
+											 &available);
+	uint32		n = Min(Min(available, 2 * layout->block_bytes), 1024);
+
+	for (uint32 at = 0; at < n; at += ELAC_SCAN_LINE)
+		__builtin_prefetch(data + at);
+}
+
+static void
+elac_scan_begin(ElacVectorScan *scan, ElacVectorReader *reader, ElacVectorQuery *query, const ElacBitmap *allowed,
+				uint32 source, ElacVectorHeap *heap)
+{
+	Assert(query->codebook->crc == reader->codebook->crc);
+	Assert(allowed == NULL || allowed->nbits == reader->header.ndocs);
+	scan->reader = reader;
+	scan->query = query;
+	scan->kernels = elac_kernels();
+	scan->allowed = allowed;
+	scan->source = source;
+	scan->heap = heap;
+	scan->scored = 0;
+	scan->nqueued = 0;
+	scan->terms.scale = query->lut_scale;
+	scan->terms.offset = query->lut_offset - query->half_sum;
+	scan->terms.lut_error = query->lut_error;
+	elac_scan_pages_init(&scan->codes, reader);
+	elac_scan_pages_init(&scan->records, reader);
 }
 
 uint64
 elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 *lists, uint32 nlists,
 				 const ElacBitmap *allowed, uint32 source, ElacVectorHeap *heap)
 {
-	ElacVectorScan scan = {0};
-	const ElacQueryCut *cut = elac_vector_query_cut(query, reader->header.cut);
+	ElacVectorScan scan;
+	uint32		ncoded = reader->header.nlists;
+	float		rounding = (float) (1 << reader->layout.ex_bits) * query->lut_deviation;
 
-	Assert(query->codebook->crc == reader->codebook->crc);
-	Assert(allowed == NULL || allowed->nbits == reader->header.ndocs);
-	scan.reader = reader;
-	scan.query = query;
-	scan.allowed = allowed;
-	scan.source = source;
-	scan.heap = heap;
-	elac_scan_page_init(&scan.codes, reader);
-	elac_scan_page_init(&scan.records, reader);
-
+	elac_scan_begin(&scan, reader, query, allowed, source, heap);
 	for (uint32 i = 0; i < nlists; i++)
 	{
+		ElacListTerms list;
 		ElacDoc		first;
 		ElacDoc		last;
 
 		/* the lists of NAN and NULL have no codes */
-		if (lists[i] >= reader->header.nlists)
+		if (lists[i] >= ncoded)
 			continue;
 		elac_vector_list_range(reader, lists[i], &first, &last);
+		if (i + 1 < nlists && lists[i + 1] < ncoded &&
+			reader->list_first[lists[i + 1]] < reader->list_first[lists[i + 1] + 1])
+			elac_scan_announce(&scan, reader->list_first[lists[i + 1]]);
 		if (first == last)
 			continue;
-		scan.add = cut->add[lists[i]];
-		scan.lambda = cut->lambda[lists[i]];
-		scan.spread = (float) query->epsilon * cut->spread[lists[i]];
+		list = elac_vector_query_list(query, reader->header.cut, lists[i]);
+		scan.terms.add = list.add;
+		scan.terms.lambda = list.lambda;
+		scan.terms.spread = (float) query->epsilon * list.spread;
+		scan.reuses_sums = rounding <= ELAC_SCAN_REUSE_PART * list.spread;
 		elac_scan_list(&scan, first, last);
 	}
-	elac_scan_page_release(&scan.codes);
-	elac_scan_page_release(&scan.records);
+	elac_scan_flush(&scan, true);
+	elac_scan_pages_release(&scan.codes);
 	return scan.scored;
 }

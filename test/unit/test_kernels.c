@@ -416,6 +416,135 @@ check_ip_packed(const ElacKernels *k, unsigned width, size_t n, const Guarded *a
 	free(values);
 }
 
+/* Tables against the sums they stand for, and against the scalar ones bit for bit. */
+static void
+check_tabulate(const ElacKernels *k, size_t n, const Guarded *area, double size)
+{
+	const ElacKernels *scalar = elac_kernels_by_name("scalar");
+	float	   *q = guarded_last(&area[0], n * sizeof(float));
+	uint8_t    *lut = guarded_last(&area[1], n * 4);
+	uint8_t    *want = malloc(n * 4 + 1);
+	ElacLutTerms terms;
+	ElacLutTerms other;
+	double		error = 0;
+	double		square = 0;
+	int			largest = 0;
+
+	for (size_t i = 0; i < n; i++)
+		q[i] = (float) (random_float() * size);
+	memset(lut, 0xAA, n * 4);
+	k->tabulate(q, n, lut, &terms);
+	scalar->tabulate(q, n, want, &other);
+	CHECK(memcmp(lut, want, n * 4) == 0);
+	CHECK(terms.scale == other.scale && fabsf(terms.offset - other.offset) <= 1e-4f * (float) (size * n));
+	CHECK(fabsf(terms.deviation - other.deviation) <= 1e-3f * other.deviation);
+
+	/* all entries of a table are equally likely: mean error 0, deviation as told */
+	for (size_t t = 0; t < n / 4; t++)
+	{
+		double		mean = 0;
+
+		for (int m = 0; m < 16; m++)
+		{
+			double		sum = 0;
+
+			for (int bit = 0; bit < 4; bit++)
+				sum += (m >> bit) & 1 ? q[4 * t + bit] : 0;
+			sum -= terms.scale * (double) lut[16 * t + m];
+			mean += sum / 16;
+			largest = lut[16 * t + m] > largest ? lut[16 * t + m] : largest;
+		}
+		error += mean;
+		for (int m = 0; m < 16; m++)
+		{
+			double		sum = -mean;
+
+			for (int bit = 0; bit < 4; bit++)
+				sum += (m >> bit) & 1 ? q[4 * t + bit] : 0;
+			sum -= terms.scale * (double) lut[16 * t + m];
+			square += sum * sum / 16;
+		}
+	}
+	if (n > 0)
+	{
+		CHECK_EQ(largest, size > 0 ? 255 : 0);
+		if (size == 0)
+			CHECK(terms.offset == 0 && terms.worst == 0);
+		CHECK(fabs(error - terms.offset) <= 1e-5 * size * n);
+		CHECK(sqrt(square) <= terms.deviation * 1.001 + 1e-30 && sqrt(square) >= terms.deviation * 0.8);
+		CHECK(terms.worst >= sqrt(square));
+	}
+	free(want);
+}
+
+static void
+check_tabulate_special(const ElacKernels *k)
+{
+	float		q[24] = {0};
+	uint8_t		lut[96];
+	ElacLutTerms terms;
+
+	q[9] = NAN;
+	k->tabulate(q, 24, lut, &terms);
+	CHECK(terms.scale == 0 && isnan(terms.offset) && lut[36] == 0);
+	q[9] = INFINITY;
+	k->tabulate(q, 24, lut, &terms);
+	CHECK(terms.scale == 0 && !isfinite(terms.offset) && lut[38] == 0);
+	q[9] = 1e-42f;
+	k->tabulate(q, 24, lut, &terms);
+	CHECK(terms.scale == 0 && terms.offset >= 0 && terms.worst > 0 && terms.worst < 1e-40f);
+	q[9] = -3e38f;
+	k->tabulate(q, 24, lut, &terms);
+	CHECK(lut[32] == 255 && lut[34] == 0 && fabsf(terms.scale * 255 + terms.offset) <= 1e33f);
+}
+
+/* Estimates and bounds by their definition; which lanes survive. */
+static void
+check_bounds(const ElacKernels *k, const Guarded *area)
+{
+	/* at no particular alignment */
+	uint8_t    *factors = (uint8_t *) guarded_last(&area[0], 384) - elac_rng_below(&rng, 60);
+	uint32_t	sums[32];
+	float		values[96];
+	float		estimate[32];
+	float		lower[32];
+	ElacBoundTerms t;
+	uint32_t	survivors;
+	float		threshold = (float) (elac_rng_double(&rng) * 400 - 200);
+
+	t.scale = random_float();
+	t.offset = random_float() * 10;
+	t.lut_error = fabsf(random_float());
+	t.add = random_float() * 100;
+	t.lambda = random_float();
+	t.spread = fabsf(random_float()) * 10;
+	for (int i = 0; i < 96; i++)
+		values[i] = i < 64 ? random_float() * 3 : fabsf(random_float());
+	values[5] = NAN;
+	values[64 + 9] = 3.402823466e+38f;	/* FLT_MAX: the bound says nothing */
+	memcpy(factors, values, sizeof(values));
+	for (int i = 0; i < 32; i++)
+		sums[i] = (uint32_t) elac_rng_below(&rng, 1 << 18);
+	survivors = k->bounds32(&t, sums, factors, threshold, estimate, lower);
+	for (int i = 0; i < 32; i++)
+	{
+		double		own = (double) t.lambda * values[i];
+		double		cross = values[32 + i] * ((double) t.scale * sums[i] + t.offset);
+		double		sizes = fabs(t.add) + fabs(own) + fabs(cross);
+		double		width = t.spread * (double) values[64 + i] + t.lut_error * fabs(values[32 + i]) + 1e-6 * sizes;
+
+		CHECK_EQ((survivors >> i) & 1, !(lower[i] >= threshold));
+		if (i == 5)
+			CHECK(isnan(estimate[i]) && isnan(lower[i]));
+		else
+			CHECK(near(estimate[i], t.add + own + cross, sizes));
+		if (i == 9)
+			CHECK(lower[i] == -INFINITY);
+		else if (i != 5)
+			CHECK(near(lower[i], t.add + own + cross - width, sizes + width));
+	}
+}
+
 /* Scores against double precision; the nearest is the first of the smallest scores. */
 static void
 check_assign(const ElacKernels *k, size_t nrows, size_t ncentroids, size_t dim)
@@ -530,6 +659,17 @@ check_implementation(const ElacKernels *k, const Guarded *area)
 	}
 	for (size_t units = 255; units <= 1025; units += units % 256 < 2 || units % 256 == 255 ? 1 : 253)
 		check_fastscan(k, units, 1, area);
+	for (size_t n = 0; n <= 400; n += 8)
+	{
+		check_tabulate(k, n, area, 1);
+		check_tabulate(k, n, area, 1e-30);
+		check_tabulate(k, n, area, 1e30);
+	}
+	check_tabulate(k, 4096, area, 3);
+	check_tabulate(k, 128, area, 0);
+	check_tabulate_special(k);
+	for (int i = 0; i < 200; i++)
+		check_bounds(k, area);
 	check_assign_special(k);
 	for (size_t rows = 0; rows <= 17; rows++)
 		for (size_t centroids = 0; centroids <= 70; centroids += centroids % 16 < 2 || centroids % 16 == 15 ? 1 : 6)
