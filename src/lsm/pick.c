@@ -6,8 +6,10 @@
  * of PICK_UNIT.  As soon as a level has PICK_FANOUT segments, those are merged
  * into one, mostly of the next level: after that no level has more than three,
  * so an index of n rows has at most 3 * (1 + log4(n / PICK_UNIT)) segments and
- * a row is rewritten about log4(n / PICK_UNIT) times.  A segment of which more
- * than PICK_DEAD_PERCENT is dead is rewritten alone.
+ * a row is rewritten less than log4(n / PICK_UNIT) times: where the result
+ * would be the fourth of its level, that level's segments go into the merge at
+ * once, and so on upwards.  A segment of which more than PICK_DEAD_PERCENT is
+ * dead is rewritten alone.
  *
  * Includes no page, lock or clock: same input, same answer.
  */
@@ -38,15 +40,13 @@ elac_pick_level(uint64 nlive)
 }
 
 /*
- * The smallest segments of one level, oldest first among equals, as many as
- * fit into one segment; returns how many.
+ * Adds the smallest segments of one level, oldest first among equals, to the n
+ * chosen already, as many as fit into one segment; returns how many there are
+ * then.
  */
 static int
-pick_from_level(const ElacPickSegment *segments, int nsegments, uint32 level, int *chosen, uint64 *nlive)
+pick_from_level(const ElacPickSegment *segments, int nsegments, uint32 level, int *chosen, int n, uint64 *nlive)
 {
-	int			n = 0;
-
-	*nlive = 0;
 	while (n < PICK_INPUTS_MAX)
 	{
 		int			best = -1;
@@ -66,6 +66,31 @@ pick_from_level(const ElacPickSegment *segments, int nsegments, uint32 level, in
 			break;
 		*nlive += pick_live(&segments[best]);
 		chosen[n++] = best;
+	}
+	return n;
+}
+
+/*
+ * While the result would be the PICK_FANOUT-th segment of a level above, and
+ * all of that level fits, it goes into the merge as well.
+ */
+static int
+pick_cascade(const ElacPickSegment *segments, int nsegments, const int *counts, uint32 level, int *chosen, int n,
+			 uint64 *nlive)
+{
+	while (elac_pick_level(*nlive) > level)
+	{
+		uint64		more = *nlive;
+		int			m;
+
+		level = elac_pick_level(*nlive);
+		if (counts[level] < PICK_FANOUT - 1)
+			break;
+		m = pick_from_level(segments, nsegments, level, chosen, n, &more);
+		if (m < n + counts[level])
+			break;
+		n = m;
+		*nlive = more;
 	}
 	return n;
 }
@@ -92,14 +117,15 @@ elac_pick_merge(const ElacPickSegment *segments, int nsegments, int *chosen, uin
 		counts[elac_pick_level(pick_live(&segments[i]))]++;
 	for (uint32 l = 0; l < PICK_LEVELS; l++)
 	{
-		uint64		nlive;
+		uint64		nlive = 0;
 		int			n;
 
 		if (counts[l] < PICK_FANOUT)
 			continue;
-		n = pick_from_level(segments, nsegments, l, chosen, &nlive);
+		n = pick_from_level(segments, nsegments, l, chosen, 0, &nlive);
 		if (n < 2)
 			continue;
+		n = pick_cascade(segments, nsegments, counts, l, chosen, n, &nlive);
 		pick_sort(chosen, n);
 		*level = elac_pick_level(nlive);
 		return n;

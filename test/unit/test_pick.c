@@ -174,6 +174,41 @@ test_edges(void)
 	CHECK_EQ(chosen[3], 7);
 }
 
+/* Where the result would be the fourth of its level, that level goes in as well. */
+static void
+test_cascade(void)
+{
+	ElacPickSegment segments[16] = {0};
+	int			chosen[16];
+	uint32		level;
+
+	for (int i = 0; i < 3; i++)
+	{
+		segments[i].ndocs = 16000;
+		segments[3 + i].ndocs = 4000;
+		segments[6 + i].ndocs = 1000;
+	}
+	segments[9].ndocs = 1000;
+	CHECK_EQ(elac_pick_merge(segments, 10, chosen, &level), 10);
+	CHECK_EQ(level, elac_pick_level(64000));
+
+	/* not all of the level above: only what is due */
+	segments[0].ndocs = 4000;
+	segments[3].ndocs = 200000;
+	segments[4].ndocs = 200000;
+	CHECK_EQ(elac_pick_merge(segments, 10, chosen, &level), 4);
+	CHECK_EQ(chosen[0], 6);
+
+	/* nor what does not fit into one segment */
+	for (int i = 0; i < 3; i++)
+		segments[i].ndocs = ELAC_SEGMENT_DOCS_MAX / 4 * 3;
+	for (int i = 3; i < 7; i++)
+		segments[i].ndocs = ELAC_SEGMENT_DOCS_MAX / 6;
+	CHECK_EQ(elac_pick_level(segments[0].ndocs), elac_pick_level(4 * (uint64) segments[3].ndocs));
+	CHECK_EQ(elac_pick_merge(segments, 7, chosen, &level), 4);
+	CHECK_EQ(chosen[0], 3);
+}
+
 /* Inserts only: few segments at any time, each row written about log times. */
 static void
 test_growth(uint32 flush, int nflushes)
@@ -190,7 +225,9 @@ test_growth(uint32 flush, int nflushes)
 		CHECK(life.nsegments <= segments_limit(rows));
 	}
 	CHECK_EQ(life_rows(&life), rows);
-	CHECK(life.rewritten <= rows * (16 + elac_pick_level(rows) * 2));
+	/* segments of a few rows are merged within the first level several times */
+	CHECK(life.rewritten <= rows * (flush < 64 ? 16 : 0) +
+		  rows * (elac_pick_level(rows) - elac_pick_level(flush) + 1) * 4 / 5);
 }
 
 /* Inserts and deletes at random: still few segments, and the dead go. */
@@ -240,6 +277,7 @@ main(void)
 {
 	test_levels();
 	test_edges();
+	test_cascade();
 	test_growth(1000, 4000);
 	test_growth(1, 4000);
 	test_growth(2000, 2000);
