@@ -35,6 +35,12 @@ typedef struct InsertCache
  */
 #define WORKER_SLACK 8
 
+/*
+ * Merges within an INSERT have at most this many times the delta's limit of
+ * rows, so that no statement takes seconds; VACUUM or a worker does the others.
+ */
+#define MERGE_LIMITS 20
+
 /* Pause of a backend whose maintenance has failed. */
 #define RETRY_AFTER_MS 60000
 
@@ -89,6 +95,7 @@ insert_maintain(Relation index, Relation heap, uint64 limit)
 
 		job->local_only = true;
 		job->no_sweep = true;
+		job->merge_docs_max = (uint64) elac_guc_delta_limit * MERGE_LIMITS;
 		elac_job_maintain(job, limit, false);
 		elac_job_end(job);
 		ReleaseCurrentSubTransaction();

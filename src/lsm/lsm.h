@@ -103,6 +103,8 @@ typedef struct ElacJob
 	bool		local_only;		/* do not use the store: compaction leaves REMOTE segments alone */
 	bool		unshared;		/* nobody else can read the index yet (it is being built): what is retired
 								 * is free at once */
+	uint64		merge_docs_max; /* merges and training anew that would write more documents are left to other
+								 * jobs, unless the manifest runs out of places; 0: no limit */
 	bool		no_sweep;		/* elac_lsm_retire() does not read the whole index after a crash: for
 								 * jobs within a user's INSERT */
 } ElacJob;
@@ -157,6 +159,10 @@ typedef struct ElacPickSegment
 #define ELAC_SEGMENT_DOCS_MAX PG_INT32_MAX	/* documents of one segment */
 
 extern int	elac_pick_merge(const ElacPickSegment *segments, int nsegments, int *chosen, uint32 *level);
+
+/* The same among merges whose result has docs_max documents at most. */
+extern int	elac_pick_merge_below(const ElacPickSegment *segments, int nsegments, uint64 docs_max,
+								  int *chosen, uint32 *level);
 
 /* Level of a segment with that many live documents. */
 extern uint32 elac_pick_level(uint64 nlive);

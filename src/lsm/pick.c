@@ -41,11 +41,12 @@ elac_pick_level(uint64 nlive)
 
 /*
  * Adds the smallest segments of one level, oldest first among equals, to the n
- * chosen already, as many as fit into one segment; returns how many there are
- * then.
+ * chosen already, as many as have docs_max documents at most; returns how many
+ * there are then.
  */
 static int
-pick_from_level(const ElacPickSegment *segments, int nsegments, uint32 level, int *chosen, int n, uint64 *nlive)
+pick_from_level(const ElacPickSegment *segments, int nsegments, uint32 level, uint64 docs_max,
+				int *chosen, int n, uint64 *nlive)
 {
 	while (n < PICK_INPUTS_MAX)
 	{
@@ -62,7 +63,7 @@ pick_from_level(const ElacPickSegment *segments, int nsegments, uint32 level, in
 			if (best < 0 || pick_live(&segments[i]) < pick_live(&segments[best]))
 				best = i;
 		}
-		if (best < 0 || *nlive + pick_live(&segments[best]) > ELAC_SEGMENT_DOCS_MAX)
+		if (best < 0 || *nlive + pick_live(&segments[best]) > docs_max)
 			break;
 		*nlive += pick_live(&segments[best]);
 		chosen[n++] = best;
@@ -75,8 +76,8 @@ pick_from_level(const ElacPickSegment *segments, int nsegments, uint32 level, in
  * all of that level fits, it goes into the merge as well.
  */
 static int
-pick_cascade(const ElacPickSegment *segments, int nsegments, const int *counts, uint32 level, int *chosen, int n,
-			 uint64 *nlive)
+pick_cascade(const ElacPickSegment *segments, int nsegments, const int *counts, uint32 level, uint64 docs_max,
+			 int *chosen, int n, uint64 *nlive)
 {
 	while (elac_pick_level(*nlive) > level)
 	{
@@ -86,7 +87,7 @@ pick_cascade(const ElacPickSegment *segments, int nsegments, const int *counts, 
 		level = elac_pick_level(*nlive);
 		if (counts[level] < PICK_FANOUT - 1)
 			break;
-		m = pick_from_level(segments, nsegments, level, chosen, n, &more);
+		m = pick_from_level(segments, nsegments, level, docs_max, chosen, n, &more);
 		if (m < n + counts[level])
 			break;
 		n = m;
@@ -111,6 +112,12 @@ pick_sort(int *chosen, int n)
 int
 elac_pick_merge(const ElacPickSegment *segments, int nsegments, int *chosen, uint32 *level)
 {
+	return elac_pick_merge_below(segments, nsegments, ELAC_SEGMENT_DOCS_MAX, chosen, level);
+}
+
+int
+elac_pick_merge_below(const ElacPickSegment *segments, int nsegments, uint64 docs_max, int *chosen, uint32 *level)
+{
 	int			counts[PICK_LEVELS] = {0};
 
 	for (int i = 0; i < nsegments; i++)
@@ -122,17 +129,19 @@ elac_pick_merge(const ElacPickSegment *segments, int nsegments, int *chosen, uin
 
 		if (counts[l] < PICK_FANOUT)
 			continue;
-		n = pick_from_level(segments, nsegments, l, chosen, 0, &nlive);
-		if (n < 2)
+		n = pick_from_level(segments, nsegments, l, docs_max, chosen, 0, &nlive);
+		/* two that fit into one segment are worth it; under a smaller limit the merge is whole or not at all */
+		if (n < (docs_max < ELAC_SEGMENT_DOCS_MAX ? PICK_FANOUT : 2))
 			continue;
-		n = pick_cascade(segments, nsegments, counts, l, chosen, n, &nlive);
+		n = pick_cascade(segments, nsegments, counts, l, docs_max, chosen, n, &nlive);
 		pick_sort(chosen, n);
 		*level = elac_pick_level(nlive);
 		return n;
 	}
 	for (int i = 0; i < nsegments; i++)
 	{
-		if ((uint64) segments[i].ndead * 100 <= (uint64) segments[i].ndocs * PICK_DEAD_PERCENT)
+		if ((uint64) segments[i].ndead * 100 <= (uint64) segments[i].ndocs * PICK_DEAD_PERCENT ||
+			pick_live(&segments[i]) > docs_max)
 			continue;
 		chosen[0] = i;
 		*level = elac_pick_level(pick_live(&segments[i]));

@@ -209,6 +209,34 @@ test_cascade(void)
 	CHECK_EQ(chosen[0], 3);
 }
 
+/* Whoever must not take long does the small merges and leaves the large ones. */
+static void
+test_below(void)
+{
+	ElacPickSegment segments[16] = {0};
+	int			chosen[16];
+	uint32		level;
+
+	for (int i = 0; i < 3; i++)
+	{
+		segments[i].ndocs = 16000;
+		segments[3 + i].ndocs = 4000;
+		segments[6 + i].ndocs = 1000;
+	}
+	segments[9].ndocs = 1000;
+	CHECK_EQ(elac_pick_merge_below(segments, 10, 64000, chosen, &level), 10);
+	CHECK_EQ(elac_pick_merge_below(segments, 10, 63999, chosen, &level), 7);
+	CHECK_EQ(chosen[0], 3);
+	CHECK_EQ(level, elac_pick_level(16000));
+	CHECK_EQ(elac_pick_merge_below(segments, 10, 15999, chosen, &level), 4);
+	CHECK_EQ(elac_pick_merge_below(segments, 10, 3999, chosen, &level), 0);
+
+	segments[0].ndead = 8000;
+	CHECK_EQ(elac_pick_merge_below(segments, 9, 7999, chosen, &level), 0);
+	CHECK_EQ(elac_pick_merge_below(segments, 9, 8000, chosen, &level), 1);
+	CHECK_EQ(chosen[0], 0);
+}
+
 /* Inserts only: few segments at any time, each row written about log times. */
 static void
 test_growth(uint32 flush, int nflushes)
@@ -278,6 +306,7 @@ main(void)
 	test_levels();
 	test_edges();
 	test_cascade();
+	test_below();
 	test_growth(1000, 4000);
 	test_growth(1, 4000);
 	test_growth(2000, 2000);
