@@ -23,6 +23,7 @@
 #include "errors.h"
 #include "lsm/lane_reader.h"
 #include "lsm/lsm.h"
+#include "lsm/reservoir.h"
 #include "lsm/snapshot_store.h"
 
 typedef struct Verify
@@ -64,7 +65,7 @@ verify_pages(Verify *verify)
 			elac_corrupted(verify->name, "Block %u: %s.", block, why);
 		kind = ElacPageGetTail(copy.data)->kind;
 		fixed = kind == ELAC_PAGE_META || kind == ELAC_PAGE_MANIFEST || kind == ELAC_PAGE_LANE;
-		if (kind < ELAC_PAGE_FREE || kind > ELAC_PAGE_LIVE || fixed != (block < ELAC_LANE_BLOCK + ELAC_LANES))
+		if (kind < ELAC_PAGE_FREE || kind > ELAC_PAGE_SAMPLE || fixed != (block < ELAC_LANE_BLOCK + ELAC_LANES))
 			elac_corrupted(verify->name, "Block %u has kind %u.", block, kind);
 		if ((kind == ELAC_PAGE_FREE || fixed) != (ElacPageGetTail(copy.data)->owner == 0))
 			elac_corrupted(verify->name, "Block %u of kind %u has owner " UINT64_FORMAT ".",
@@ -205,6 +206,16 @@ verify_lane(Verify *verify, const ElacLane *lane, MemoryContext row_context)
 	verify_add_chain(verify, &lane->texts);
 }
 
+static void
+verify_reservoir(Verify *verify)
+{
+	ElacSnapshot *snapshot = verify->snapshot;
+	uint32		nblocks;
+	BlockNumber *blocks = elac_reservoir_blocks(snapshot->index, snapshot->manifest, &nblocks);
+
+	verify_add_blocks(verify, blocks, nblocks);
+}
+
 /* Retired runs are not looked into, but nobody else may use their blocks. */
 static void
 verify_retired(Verify *verify, const ElacRetired *retired)
@@ -278,6 +289,7 @@ elac_lsm_verify(ElacJob *job)
 	verify_pages(&verify);
 	verify_parts(&verify, row_context);
 
+	verify_reservoir(&verify);
 	twice = verify_sort_twice(verify.blocks);
 	if (twice >= 0)
 		elac_corrupted(verify.name, "Block " INT64_FORMAT " is used twice.", twice);

@@ -69,7 +69,10 @@ typedef struct ElacManifest
 	uint64		sweep_xid;		/* not 0: pages may exist that nothing refers to; free to reuse once no
 								 * snapshot is older than this FullTransactionId (lsm/retire.c) */
 	ElacBlobRef codebook;		/* id 0: none yet */
-	ElacCalibration calibration;	/* counts when it was made with that codebook */
+	ElacCalibration calibration;	/* of the set that its codebook and rows tell; none: all zero */
+	uint64		reservoir_id;	/* owner of the pages with the sample of queries; 0: none */
+	BlockNumber reservoir_root; /* 0 when none */
+	uint32		reserved;		/* 0 */
 	ElacLane	frozen[ELAC_MAX_FROZEN];
 	ElacSegmentRef segments[ELAC_MAX_SEGMENTS];
 	ElacRetired retired[ELAC_MAX_RETIRED];

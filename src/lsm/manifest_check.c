@@ -12,11 +12,11 @@
 
 #define FIRST_FREE_BLOCK (ELAC_LANE_BLOCK + ELAC_LANES)
 
-/* Ids seen so far: at most codebook, 3 a segment, 3 a lane, 1 a retired entry. */
+/* Ids seen so far: at most codebook, reservoir, 3 a segment, 3 a lane, 1 a retired entry. */
 typedef struct IdSet
 {
 	int			n;
-	uint64		ids[1 + ELAC_MAX_SEGMENTS * 3 + (ELAC_MAX_FROZEN + ELAC_LANES) * 3 + ELAC_MAX_RETIRED];
+	uint64		ids[2 + ELAC_MAX_SEGMENTS * 3 + (ELAC_MAX_FROZEN + ELAC_LANES) * 3 + ELAC_MAX_RETIRED];
 } IdSet;
 
 static bool
@@ -151,6 +151,8 @@ ids_fault(const ElacManifest *manifest, const ElacLane *lanes)
 	set.n = 0;
 	if (manifest->codebook.id != 0)
 		set.ids[set.n++] = manifest->codebook.id;
+	if (manifest->reservoir_id != 0)
+		set.ids[set.n++] = manifest->reservoir_id;
 	for (uint32 i = 0; i < manifest->nsegments; i++)
 	{
 		set.ids[set.n++] = manifest->segments[i].id;
@@ -190,6 +192,9 @@ elac_manifest_fault(const ElacManifest *manifest, const ElacLane *lanes, BlockNu
 		return "the store's name does not end";
 	if (manifest->codebook.id != 0 && (fault = blob_fault(&manifest->codebook, false, nblocks)) != NULL)
 		return fault;
+	if (manifest->reserved != 0 || (manifest->reservoir_id != 0
+									? !manifest_block_ok(manifest->reservoir_root, nblocks) : manifest->reservoir_root != 0))
+		return psprintf("the sample of queries begins at block %u", manifest->reservoir_root);
 	if ((fault = elac_calibration_fault(&manifest->calibration)) != NULL)
 		return fault;
 	for (uint32 i = 0; i < manifest->nsegments; i++)

@@ -140,7 +140,6 @@ elac_publish_segments(Relation index, const ElacPublish *publish)
 		if (manifest->codebook.id != 0)
 			publish_retire_blob(manifest, &manifest->codebook);
 		manifest->codebook = *publish->codebook;
-		memset(&manifest->calibration, 0, sizeof(manifest->calibration));
 		manifest->rows_trained = publish->rows_trained;
 	}
 	if (manifest->nsegments + publish->nadded > ELAC_MAX_SEGMENTS)

@@ -160,11 +160,12 @@ sweep_collect_owners(Sweep *sweep)
 {
 	ElacLane	lanes[ELAC_LANES];
 	ElacManifest *manifest = elac_manifest_read_with_lanes(sweep->index, lanes);
-	uint64	   *owners = palloc((1 + 3 * ELAC_MAX_SEGMENTS + 3 * (ELAC_MAX_FROZEN + ELAC_LANES) + ELAC_MAX_RETIRED) *
+	uint64	   *owners = palloc((2 + 3 * ELAC_MAX_SEGMENTS + 3 * (ELAC_MAX_FROZEN + ELAC_LANES) + ELAC_MAX_RETIRED) *
 								sizeof(uint64));
 	int			n = 0;
 
 	owners[n++] = manifest->codebook.id;
+	owners[n++] = manifest->reservoir_id;
 	for (uint32 i = 0; i < manifest->nsegments; i++)
 	{
 		owners[n++] = manifest->segments[i].id;

@@ -23,6 +23,7 @@
 
 #include "base/rng.h"
 #include "guc.h"
+#include "lsm/reservoir.h"
 #include "query/calibrate.h"
 #include "query/patience.h"
 #include "query/probe_walk.h"
@@ -31,6 +32,10 @@
 #define CALIBRATE_ROWS_MIN 4000 /* with fewer, everything is scanned anyway */
 #define CALIBRATE_QUERIES_MIN 100
 #define CALIBRATE_QUERIES_MAX 400
+
+/* Queries of users that are enough to forget about rows; their growth that calls for a calibration. */
+#define RESERVOIR_QUERIES_MIN 200
+#define RESERVOIR_GROWTH 4
 
 /* Components of codes scored for the first curve: about half a second. */
 #define CALIBRATE_WORK 2.5e10
@@ -159,7 +164,6 @@ calibrate_draw(Calibrate *calibrate, CalibrateQuery *query)
 static void
 calibrate_sample_rows(Calibrate *calibrate, uint32 wanted)
 {
-	calibrate->queries = palloc(sizeof(CalibrateQuery) * wanted);
 	for (uint32 i = 0; i < wanted; i++)
 	{
 		CalibrateQuery *query = &calibrate->queries[calibrate->nqueries];
@@ -173,6 +177,35 @@ calibrate_sample_rows(Calibrate *calibrate, uint32 wanted)
 		if (calibrate->job->fetch(calibrate->job->fetch_arg, &tid, query->vector) == ELAC_VECTOR_FINITE)
 			calibrate->nqueries++;
 	}
+}
+
+/* Queries of users, in random order; false when there are too few. */
+static bool
+calibrate_sample_reservoir(Calibrate *calibrate, uint32 wanted, uint64 *seen)
+{
+	const ElacManifest *manifest = calibrate->snapshot->manifest;
+	int			dim = calibrate->column->dim;
+	uint32		n;
+	float	   *vectors;
+
+	if (elac_reservoir_count(calibrate->snapshot->index, manifest, seen) < RESERVOIR_QUERIES_MIN)
+		return false;
+	vectors = elac_reservoir_read(calibrate->snapshot->index, manifest, dim, &n, seen);
+	if (n < RESERVOIR_QUERIES_MIN)
+		return false;
+	for (uint32 i = 0; i < Min(n, wanted); i++)
+	{
+		uint32		other = i + (uint32) elac_rng_below(&calibrate->rng, n - i);
+		CalibrateQuery *query = &calibrate->queries[calibrate->nqueries++];
+
+		query->vector = palloc(sizeof(float) * dim);
+		memcpy(query->vector, vectors + (Size) other * dim, sizeof(float) * dim);
+		if (other != i)
+			memcpy(vectors + (Size) other * dim, vectors + (Size) i * dim, sizeof(float) * dim);
+		query->source = -1;
+	}
+	pfree(vectors);
+	return true;
 }
 
 /* Lets a share of the live rows pass; returns how many do. */
@@ -488,7 +521,12 @@ calibrate_snapshot(Calibrate *calibrate)
 		return 0;
 	wanted = CALIBRATE_WORK / ((double) calibrate->nlive * calibrate->column->dim);
 	wanted = Max(Min(wanted, CALIBRATE_QUERIES_MAX), CALIBRATE_QUERIES_MIN);
-	calibrate_sample_rows(calibrate, (uint32) wanted);
+	calibrate->queries = palloc(sizeof(CalibrateQuery) * (uint32) wanted);
+	if (!calibrate_sample_reservoir(calibrate, (uint32) wanted, &calibration->seen))
+	{
+		calibration->seen = 0;
+		calibrate_sample_rows(calibrate, (uint32) wanted);
+	}
 	if (calibrate->nqueries == 0)
 		return 0;
 	calibration->codebook = manifest->codebook.id;
@@ -502,6 +540,7 @@ calibrate_snapshot(Calibrate *calibrate)
 	}
 	if (calibration->ncurves == 0)
 		return 0;
+	elac_reservoir_create(calibrate->job->index, calibrate->column->dim);
 	elac_calibration_publish(calibrate->job->index, calibration);
 	return calibration->queries;
 }
@@ -523,11 +562,15 @@ calibrate_due(const ElacJob *job, const ElacManifest *manifest)
 {
 	const ElacCalibration *calibration = &manifest->calibration;
 	double		rows = 0;
+	uint64		seen;
 
 	for (uint32 i = 0; i < manifest->nsegments; i++)
 		rows += manifest->segments[i].ndocs;
 	if (rows < CALIBRATE_ROWS_MIN)
 		return false;
+	if (elac_reservoir_count(job->index, manifest, &seen) >= RESERVOIR_QUERIES_MIN &&
+		seen / RESERVOIR_GROWTH >= calibration->seen)
+		return true;
 	return calibration->codebook != manifest->codebook.id ||
 		rows > calibration->rows * CALIBRATE_GROWTH || rows * CALIBRATE_GROWTH < calibration->rows;
 }

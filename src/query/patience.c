@@ -96,7 +96,7 @@ elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, do
 		patience->expected = rows;
 		return;
 	}
-	if (calibration->codebook == 0 || calibration->codebook != manifest->codebook.id)
+	if (calibration->codebook == 0)
 	{
 		patience->extra = patience_guess(nallowed, target);
 		patience->expected = patience->extra;

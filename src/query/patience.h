@@ -26,7 +26,7 @@ typedef struct ElacPatience
 
 /*
  * For queries that want the best k of nallowed rows at a target recall.  Pure;
- * without a calibration for the manifest's codebook, a cautious guess.
+ * without a calibration, a cautious guess.
  */
 extern void elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, double target,
 								 ElacPatience *patience);

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 
 #include "guc.h"
+#include "lsm/reservoir.h"
 #include "query/exec.h"
 #include "query/patience.h"
 #include "query/probe_walk.h"
@@ -153,6 +154,9 @@ batch_emit(ElacScan *scan, const ElacRankedRow *rows, uint32 nrows)
 bool
 elac_vector_batch(ElacScan *scan)
 {
+	if (scan->counters.batches == 1 && elac_guc_collect_queries)
+		elac_reservoir_offer(scan->query.index, scan->snapshot->manifest,
+							 scan->schema->columns[scan->schema->vector_column].dim, scan->query.vector);
 	for (;;)
 	{
 		uint32		wanted = scan->batch_rows;

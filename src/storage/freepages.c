@@ -91,6 +91,7 @@ elac_freespace_belongs(Page page, uint64 owner)
 		case ELAC_PAGE_MAP:
 		case ELAC_PAGE_BLOB:
 		case ELAC_PAGE_LIVE:
+		case ELAC_PAGE_SAMPLE:
 			return true;
 		case ELAC_PAGE_FREE:
 		case ELAC_PAGE_META:

@@ -35,7 +35,8 @@ typedef enum ElacPageKind
 	ELAC_PAGE_CHAIN = 5,		/* page of an append-only chain */
 	ELAC_PAGE_MAP = 6,			/* where a blob's logical pages lie */
 	ELAC_PAGE_BLOB = 7,			/* logical page of a blob (segment head, body, codebook) */
-	ELAC_PAGE_LIVE = 8			/* live bitmap of a segment */
+	ELAC_PAGE_LIVE = 8,			/* live bitmap of a segment */
+	ELAC_PAGE_SAMPLE = 9		/* sample of queries (lsm/reservoir.h) */
 } ElacPageKind;
 
 typedef struct ElacPageTail
