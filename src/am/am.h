@@ -12,6 +12,7 @@
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 
+#include "lsm/manifest.h"
 #include "query/index_options.h"
 
 /* handler.c */
@@ -50,10 +51,12 @@ extern void elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *orde
 							double selectivity, Cost *startup_cost, Cost *total_cost);
 
 /*
- * How many rows' codes a search for the nearest `rows` looks at in an index of
- * docs rows, of which a share of selectivity passes.
+ * How many rows lie in the lists that a search for the nearest `rows` looks
+ * at, in an index of docs rows, of which a share of selectivity passes: what
+ * the manifest's calibration says of the target recall, or a guess (manifest
+ * NULL: there is no index yet).
  */
-extern double elac_cost_documents(double docs, double selectivity, double rows);
+extern double elac_cost_documents(const ElacManifest *manifest, double docs, double selectivity, double rows);
 
 /* validate.c */
 extern bool elacvalidate(Oid opclass);

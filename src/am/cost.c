@@ -26,12 +26,16 @@
 #include "am/am.h"
 #include "am/order.h"
 #include "compat.h"
+#include "guc.h"
+#include "lsm/lsm.h"
 #include "query/distance_cost.h"
+#include "query/patience.h"
 #include "storage/metapage.h"
 
 /* ---- what things take, in nanoseconds (am/README.md tells how it was measured) ---- */
 
 #define OPEN_NS 25000.0			/* manifest, lanes, segments, live bitmaps */
+#define OPEN_SEGMENT_NS 5000.0
 #define OPEN_DOC_NS 0.05		/* ... each row's bits in them */
 #define CONDITION_DOC_NS 3.5	/* one condition and one row */
 #define TID_NS 130.0			/* a row found by conditions: its place, into a bitmap */
@@ -52,9 +56,10 @@
 /* ---- how much of it there is ---- */
 
 #define LIST_DOCS 160.0			/* vector/README.md */
-#define PROBE_FACTOR 8.0		/* query/vector_batch.c */
+#define GUESS_FACTOR 60.0		/* query/patience.c: without an index that could be calibrated */
 #define FIRST_BATCH_ROWS 20.0	/* query/exec.c */
 #define BATCH_GROWTH 4.0		/* query/vector_batch.c */
+#define LIKELY_ROWS 1000.0		/* taken of an ordered scan by those who do not say how many */
 #define RANKED_PER_ROW 1.5		/* heap rows read for each that is wanted ... */
 #define RANKED_MIN 20.0			/* ... and on top of them */
 
@@ -62,32 +67,47 @@
 typedef struct CostShape
 {
 	bool		text;			/* ordered by a text's score */
-	double		docs;
+	ElacSnapshot *snapshot;		/* NULL: of no interest, or the index is hypothetical */
+	double		docs;			/* rows in the index */
+	double		delta_docs;		/* of them in the delta */
+	double		segments;
 	double		selectivity;	/* of the conditions that the index evaluates */
 	int			nconditions;
 	double		dim;
 	double		code_bytes;		/* of the first pass, each row */
 	bool		ranks;			/* reads heap rows to rank them */
 	Cost		distance;		/* of one heap row */
-	double		heap_pages;
 	double		spc_random;
 	double		spc_seq;
 } CostShape;
 
 double
-elac_cost_documents(double docs, double selectivity, double rows)
+elac_cost_documents(const ElacManifest *manifest, double docs, double selectivity, double rows)
 {
-	double		lists = Max(docs / LIST_DOCS, 1.0);
-	double		looked_at = PROBE_FACTOR * sqrt(lists) * LIST_DOCS * Max(sqrt(rows / FIRST_BATCH_ROWS), 1.0);
+	double		passing = Max(docs * selectivity, 1);
+	double		scored;
+	ElacPatience patience;
 
-	return Min(docs, looked_at / Max(selectivity, 1e-9));
+	if (elac_guc_probes > 0)
+		scored = elac_guc_probes * LIST_DOCS;
+	else if (manifest == NULL)
+		scored = GUESS_FACTOR * sqrt(passing);
+	else
+	{
+		elac_patience_choose(manifest, (uint64) passing, ELAC_PATIENCE_ROWS, elac_guc_target_recall, &patience);
+		scored = patience.expected;
+	}
+	/* as more rows are wanted, so is more of what lies around them */
+	scored *= sqrt(Max(rows / ELAC_PATIENCE_ROWS, 1));
+	return Min(scored, passing) / Max(selectivity, 1e-9);
 }
 
 /* One search of the lists for the best rows. */
 static Cost
 cost_search(const CostShape *shape, double rows)
 {
-	double		looked_at = elac_cost_documents(shape->docs, shape->selectivity, rows);
+	const ElacManifest *manifest = shape->snapshot != NULL ? shape->snapshot->manifest : NULL;
+	double		looked_at = Min(elac_cost_documents(manifest, shape->docs, shape->selectivity, rows), shape->docs);
 	double		passing = looked_at * shape->selectivity;
 	double		blocks = looked_at / 32 * (1 - pow(1 - shape->selectivity, 32));
 	double		ns = blocks * (BLOCK_NS + BLOCK_DIM_NS * shape->dim);
@@ -99,7 +119,7 @@ cost_search(const CostShape *shape, double rows)
 
 /* Heap rows read and ranked. */
 static Cost
-cost_rank(PlannerInfo *root, const CostShape *shape, double rows)
+cost_rank(const CostShape *shape, double rows)
 {
 	double		found = shape->docs * shape->selectivity;
 	double		ranked = Min(rows * RANKED_PER_ROW + RANKED_MIN, found);
@@ -111,7 +131,7 @@ cost_rank(PlannerInfo *root, const CostShape *shape, double rows)
 
 /* Batches of a vector scan until `rows` have been returned, the first of first_rows. */
 static Cost
-cost_batches(PlannerInfo *root, const CostShape *shape, double first_rows, double rows)
+cost_batches(const CostShape *shape, double first_rows, double rows)
 {
 	double		batch = first_rows;
 	double		returned = 0;
@@ -119,7 +139,7 @@ cost_batches(PlannerInfo *root, const CostShape *shape, double first_rows, doubl
 
 	do
 	{
-		cost += cost_search(shape, batch) + cost_rank(root, shape, batch);
+		cost += cost_search(shape, batch) + cost_rank(shape, batch);
 		returned += batch;
 		batch *= BATCH_GROWTH;
 	} while (returned < rows);
@@ -130,18 +150,19 @@ cost_batches(PlannerInfo *root, const CostShape *shape, double first_rows, doubl
 static Cost
 cost_open(const CostShape *shape)
 {
-	double		ns = OPEN_NS + shape->docs * OPEN_DOC_NS + shape->nconditions * shape->docs * CONDITION_DOC_NS;
+	double		ns = OPEN_NS + shape->segments * OPEN_SEGMENT_NS + shape->delta_docs * DELTA_DOC_NS +
+		shape->docs * (OPEN_DOC_NS + shape->nconditions * CONDITION_DOC_NS);
 
 	return ELAC_COST_NS(ns) + shape->nconditions * shape->spc_seq * shape->docs * sizeof(uint32) / BLCKSZ;
 }
 
 static Cost
-cost_vector(PlannerInfo *root, const CostShape *shape, double rows)
+cost_vector(const CostShape *shape, double rows)
 {
 	double		lists = Max(shape->docs / LIST_DOCS, 1.0);
 	double		ns = QUERY_DIM_NS * shape->dim + lists * (LIST_NS + LIST_DIM_NS * shape->dim);
 
-	return ELAC_COST_NS(ns) + cost_batches(root, shape, FIRST_BATCH_ROWS, rows);
+	return ELAC_COST_NS(ns) + cost_batches(shape, FIRST_BATCH_ROWS, rows);
 }
 
 static Cost
@@ -150,34 +171,49 @@ cost_text(const CostShape *shape, double rows)
 	return ELAC_COST_NS(shape->docs * POSTINGS_DOC_NS + rows * TEXT_ROW_NS);
 }
 
-/* The relation's index, as far as costs go; what a hypothetical index has not is guessed. */
+/* What the index says of itself: cheap, as queries have read it before (lsm/index_cache.c). */
+static void
+cost_shape_vector(PlannerInfo *root, Relation index, OpExpr *order, CostShape *shape)
+{
+	const ElacSchema *schema = &elac_metapage_get(index)->schema;
+	const ElacColumn *column = &schema->columns[Max(schema->vector_column, 0)];
+	const ElacManifest *manifest;
+	double		docs = 0;
+
+	shape->snapshot = elac_snapshot_share(index);
+	manifest = shape->snapshot->manifest;
+	shape->segments = manifest->nsegments;
+	shape->delta_docs = elac_delta_count(manifest, shape->snapshot->lanes);
+	for (int i = 0; i < manifest->nsegments; i++)
+		docs += manifest->segments[i].ndocs;
+	shape->docs = Max(docs + shape->delta_docs, 1);
+	shape->dim = column->dim;
+	shape->code_bytes = column->dim / 8.0 + 12;
+	shape->ranks = column->rerank != ELAC_RERANK_NONE &&
+		(column->rerank != ELAC_RERANK_UNLESS_EXACT || elac_guc_target_recall >= ELAC_RECALL_EXACT);
+	shape->distance = elac_distance_cost(root, linitial(order->args), column->dim,
+										 column->element == ELAC_ELEMENT_HALF ? sizeof(uint16) : sizeof(float));
+}
+
 static void
 cost_shape(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, CostShape *shape)
 {
 	RelOptInfo *rel = index->rel;
-	const ElacSchema *schema;
-	const ElacColumn *column;
 	Relation	relation;
 
 	shape->docs = Max(Min(index->tuples, rel->tuples), 1.0);
-	shape->heap_pages = Max(rel->pages, 1.0);
 	get_tablespace_page_costs(index->reltablespace, &shape->spc_random, &shape->spc_seq);
 	if (order == NULL)
 		return;
 	shape->text = exprType(lsecond(order->args)) != exprType(linitial(order->args));
-	shape->ranks = !shape->text;
-	if (shape->text || index->hypothetical)
+	if (shape->text)
+		return;
+	shape->ranks = true;
+	shape->distance = elac_distance_cost(root, linitial(order->args), 0, sizeof(float));
+	if (index->hypothetical)
 		return;
 	relation = index_open(index->indexoid, NoLock);
-	schema = &elac_metapage_get(relation)->schema;
-	if (schema->vector_column >= 0)
-	{
-		column = &schema->columns[schema->vector_column];
-		shape->dim = column->dim;
-		shape->code_bytes = column->dim / 8.0 + 12;
-		shape->distance = elac_distance_cost(root, linitial(order->args), column->dim,
-											 column->element == ELAC_ELEMENT_HALF ? sizeof(uint16) : sizeof(float));
-	}
+	cost_shape_vector(root, relation, order, shape);
 	index_close(relation, NoLock);
 }
 
@@ -242,6 +278,8 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	}
 
 	wanted = cost_rows_wanted(root, index->rel, found);
+	if (wanted == 0)
+		wanted = Min(found, LIKELY_ROWS);
 	if (shape.text)
 	{
 		first = cost_text(&shape, FIRST_BATCH_ROWS);
@@ -252,11 +290,13 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	{
 		double		currency = cost_currency(root, index->rel, order, &shape);
 
-		first = currency * cost_vector(root, &shape, Min(found, FIRST_BATCH_ROWS));
-		at_limit = currency * cost_vector(root, &shape, wanted);
-		all = currency * cost_vector(root, &shape, found);
+		first = currency * cost_vector(&shape, Min(found, FIRST_BATCH_ROWS));
+		at_limit = currency * cost_vector(&shape, wanted);
+		all = currency * cost_vector(&shape, found);
 		*startup_cost *= currency;
 	}
+	if (shape.snapshot != NULL)
+		elac_snapshot_release(shape.snapshot);
 	if (wanted > FIRST_BATCH_ROWS)
 		all = Max(all, first + (at_limit - first) * found / wanted);
 	*total_cost = *startup_cost + all;

@@ -225,6 +225,31 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	add_path(rel, (Path *) path);
 }
 
+/*
+ * An ordered index path with conditions is also offered as a bitmap scan, at
+ * the cost of the order.  This is the one without: conditions from the index,
+ * then a sort.
+ */
+static void
+path_consider_bitmap(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
+{
+	ListCell   *cell;
+
+	foreach(cell, rel->pathlist)
+	{
+		IndexPath  *ordered = (IndexPath *) lfirst(cell);
+		IndexPath  *unordered;
+
+		if (!IsA(ordered, IndexPath) || ordered->indexinfo != index || ordered->indexorderbys == NIL ||
+			ordered->indexclauses == NIL)
+			continue;
+		unordered = create_index_path(root, index, ordered->indexclauses, NIL, NIL, NIL, ForwardScanDirection, false,
+									  PATH_REQ_OUTER(&ordered->path), 1.0, false);
+		add_path(rel, (Path *) create_bitmap_heap_path(root, rel, (Path *) unordered, PATH_REQ_OUTER(&ordered->path), 1.0, 0));
+		return;
+	}
+}
+
 static void
 customscan_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
@@ -245,7 +270,10 @@ customscan_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTbl
 
 		if (index->relam == am && !index->hypothetical &&
 			(index->indpred == NIL || index->predOK))
+		{
+			path_consider_bitmap(root, rel, index);
 			path_consider(root, rel, index);
+		}
 	}
 }
 
