@@ -2,7 +2,7 @@
 -- of a fresh build; one without dead rows changes nothing.  Phases of a build
 -- have names.
 SET client_min_messages = warning;
-SELECT n, pg_indexam_progress_phasename((SELECT oid FROM pg_am WHERE amname = 'elacsym'), n) FROM generate_series(1, 7) n;
+SELECT n, pg_indexam_progress_phasename((SELECT oid FROM pg_am WHERE amname = 'elacsym'), n) FROM generate_series(1, 9) n;
 CREATE TABLE m (id int PRIMARY KEY, a text, b text, v vector(4), p int);
 INSERT INTO m SELECT i, 'w' || i % 11 || ' w' || i % 13 || repeat(' x', i % 17), CASE WHEN i % 9 = 0 THEN NULL ELSE 'y' || i % 5 || repeat(' z', i % 23) END,
 	ARRAY[i % 7, i % 11, i % 13, 1]::vector, i % 3 FROM generate_series(1, 3000) i;

@@ -170,6 +170,21 @@ elac_eclass_members(EquivalenceClass *eclass, Relids relids)
 #define elac_var_clear_nulling(var) ((void) 0)
 #endif
 
+/*
+ * Workers for building an index, as the server's planner allows; users include
+ * miscadmin.h, nodes/execnodes.h and optimizer/optimizer.h.  17 asks the planner
+ * on behalf of access methods that can; before, it does so for btree alone.
+ */
+#if PG_VERSION_NUM >= 170000
+#define elac_build_workers(heap, index, info) ((info)->ii_ParallelWorkers)
+#define elac_can_build_parallel(routine) ((routine)->amcanbuildparallel = true)
+#else
+#define elac_build_workers(heap, index, info) \
+	(IsNormalProcessingMode() ? \
+	 plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index)) : 0)
+#define elac_can_build_parallel(routine) ((void) 0)
+#endif
+
 /* Expressions that the columns of a grouping step's range table entry stand for. */
 #if PG_VERSION_NUM >= 180000
 #define elac_rte_group_exprs(rte) ((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)

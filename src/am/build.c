@@ -1,51 +1,45 @@
 /*
  * build.c
- *	  ambuild: from a heap to published segments.
+ *	  ambuild: from a heap to a published segment.
  *
- * The table is sampled to train the codebook, then scanned once; a segment is
- * finished whenever the builder has used maintenance_work_mem.  Segments are
- * published, and merged as the policy says, as they become many; at the end
- * all of them are merged into one.
+ *		build_train.c		sample of the table -> codebook
+ *		build_parallel.c	table -> rows coded and sorted by list, in several
+ *							processes when allowed
+ *		here				sorted rows -> segment -> publish -> calibrate
+ *
+ * A row is written once.  Only texts and attributes that do not fit into
+ * maintenance_work_mem make several segments, which are then merged.
  */
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/tableam.h"
-#include "catalog/index.h"
 #include "commands/progress.h"
-#include "common/pg_prng.h"
 #include "miscadmin.h"
-#include "optimizer/plancat.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
-#include "utils/sampling.h"
 
 #include "am/am.h"
+#include "am/build_private.h"
 #include "am/schema.h"
-#include "base/rng.h"
 #include "errors.h"
 #include "lsm/lsm.h"
 #include "query/calibrate.h"
 #include "query/job.h"
 #include "storage/metapage.h"
 
-/* Phases reported in pg_stat_progress_create_index; 1 is the server's own. */
-#define PHASE_SAMPLE 2
-#define PHASE_TRAIN 3
-#define PHASE_LOAD 4
-#define PHASE_WRITE 5
-#define PHASE_MERGE 6
-#define PHASE_CALIBRATE 7
-
 /*
  * Segments written before they are published and merged, and rows that a
  * segment has at least, whatever maintenance_work_mem is: a segment costs some
- * pages and, with many columns, some megabytes of its builder, however few rows it has.
+ * pages and, with many columns, some megabytes of its writers, however few rows it has.
  */
 #define BUILD_SEGMENTS 32
 #define BUILD_ROWS_MIN 4096
+
+/* Bounds of a buffer of codes while a segment is written. */
+#define BUILD_SPOOL_MIN ((Size) 64 * 1024)
+#define BUILD_SPOOL_MAX ((Size) 16 * 1024 * 1024)
 
 typedef struct BuildState
 {
@@ -55,155 +49,50 @@ typedef struct BuildState
 	const ElacSchema *schema;
 	ElacRowType *type;
 	MemoryContext context;		/* of the whole build */
-	MemoryContext row_context;
-	ElacCodebook *codebook;
+	ElacCodebook *codebook;		/* NULL without a vector column or a row */
 	ElacBlobRef codebook_ref;
 	uint64		rows_trained;
-	ElacSegmentBuilder *builder;
+	int			cut;			/* that rows are coded for */
+	ElacSegmentStream *stream;	/* NULL between segments */
 	ElacSegmentRef segments[BUILD_SEGMENTS];	/* written, not yet published */
 	int			nsegments;
 	int			published;
 	bool		codebook_published;
-	int64		rows;
 } BuildState;
-
-typedef struct SampleState
-{
-	BuildState *build;
-	float	   *vectors;		/* capacity * dim */
-	uint64		capacity;
-	uint64		nrows;			/* in vectors */
-	uint64		seen;
-	ElacRng		rng;
-} SampleState;
 
 char *
 elacbuildphasename(int64 phase)
 {
-	switch (phase)
+	if (phase == PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE)
+		return "initializing";
+	switch ((ElacBuildPhase) phase)
 	{
-		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
-			return "initializing";
-		case PHASE_SAMPLE:
+		case ELAC_BUILD_SAMPLE:
 			return "sampling table";
-		case PHASE_TRAIN:
+		case ELAC_BUILD_TRAIN:
 			return "training codebook";
-		case PHASE_LOAD:
+		case ELAC_BUILD_LOAD:
 			return "loading tuples";
-		case PHASE_WRITE:
+		case ELAC_BUILD_SORT:
+			return "sorting tuples";
+		case ELAC_BUILD_WRITE:
 			return "writing segment";
-		case PHASE_MERGE:
+		case ELAC_BUILD_MERGE:
 			return "merging segments";
-		case PHASE_CALIBRATE:
+		case ELAC_BUILD_CALIBRATE:
 			return "calibrating";
-		default:
-			return NULL;
 	}
+	return NULL;
 }
 
-static void
-build_phase(int phase)
+void
+elac_build_phase(ElacBuildPhase phase)
 {
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
-}
+	const int	index[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE,
+	PROGRESS_SCAN_BLOCKS_TOTAL, PROGRESS_SCAN_BLOCKS_DONE};
+	const int64 values[] = {phase, 0, 0, 0, 0};
 
-/* Reservoir of vectors, for the codebook. */
-static void
-build_sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
-{
-	SampleState *sample = (SampleState *) arg;
-	BuildState *build = sample->build;
-	int			i = build->schema->vector_column;
-	const ElacColumn *column = &build->schema->columns[i];
-	uint64		place;
-	MemoryContext old;
-
-	if (isnull[i])
-		return;
-	place = sample->nrows;
-	if (sample->nrows == sample->capacity)
-	{
-		place = elac_rng_below(&sample->rng, sample->seen + 1);
-		sample->seen++;
-		if (place >= sample->capacity)
-			return;
-	}
-	old = MemoryContextSwitchTo(build->row_context);
-	if (((ElacVector *) PG_DETOAST_DATUM(values[i]))->dim == column->dim &&
-		elac_vector_prepare(column->metric, column->element, PG_DETOAST_DATUM(values[i]),
-							sample->vectors + place * column->dim) == ELAC_VECTOR_FINITE &&
-		place == sample->nrows)
-	{
-		sample->nrows++;
-		sample->seen++;
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(build->row_context);
-}
-
-/* Reads random blocks until the reservoir has seen enough rows. */
-static void
-build_sample(BuildState *build, SampleState *sample)
-{
-	BlockNumber nblocks = RelationGetNumberOfBlocks(build->heap);
-	BlockSamplerData sampler;
-
-	if (nblocks == 0)
-		return;
-	BlockSampler_Init(&sampler, nblocks, (int) Min(nblocks, PG_INT32_MAX), (uint32) elac_rng_u64(&sample->rng));
-	while (BlockSampler_HasMore(&sampler) && sample->nrows < sample->capacity)
-	{
-		CHECK_FOR_INTERRUPTS();
-		table_index_build_range_scan(build->heap, build->index, build->info, false,
-									 !build->info->ii_Concurrent, false,
-									 BlockSampler_Next(&sampler), 1,
-									 build_sample_row, sample, NULL);
-	}
-}
-
-static void
-build_codebook(BuildState *build)
-{
-	const ElacColumn *column;
-	ElacCodebookParams params;
-	SampleState sample = {0};
-	double		tuples;
-	double		allvisfrac;
-	BlockNumber pages;
-	uint64		memory = (uint64) maintenance_work_mem * 1024;
-	uint64		id;
-	ElacBlobWriter *writer;
-
-	if (build->schema->vector_column < 0)
-		return;
-	column = &build->schema->columns[build->schema->vector_column];
-	build_phase(PHASE_SAMPLE);
-	estimate_rel_size(build->heap, NULL, &pages, &tuples, &allvisfrac);
-	params.metric = column->metric;
-	params.dim = column->dim;
-	params.seed = elac_metapage_get(build->index)->rotation_seed;
-	params.nrows = (uint64) Max(tuples, 0);
-
-	sample.build = build;
-	sample.capacity = elac_codebook_sample_size(params.nrows, params.dim);
-	sample.capacity = Min(sample.capacity, Max(memory / (column->dim * sizeof(float)), 1000));
-	sample.capacity = Max(sample.capacity, 1);
-	sample.vectors = MemoryContextAllocHuge(build->context, sample.capacity * column->dim * sizeof(float));
-	elac_rng_seed(&sample.rng, params.seed);
-	build_sample(build, &sample);
-	/* an empty table is trained at its first flush */
-	if (sample.nrows > 0)
-	{
-		build_phase(PHASE_TRAIN);
-		build->codebook = elac_codebook_train(&params, sample.vectors, sample.nrows);
-		id = elac_manifest_allocate_ids(build->index, 1);
-		writer = elac_blob_create(build->index, id, NULL, NULL);
-		elac_codebook_write(build->codebook, writer);
-		elac_blob_finish(writer, &build->codebook_ref);
-		elac_codebook_set_id(build->codebook, id);
-		build->rows_trained = Max(params.nrows, sample.nrows);
-	}
-	pfree(sample.vectors);
+	pgstat_progress_update_multi_param(lengthof(index), index, values);
 }
 
 /*
@@ -223,7 +112,7 @@ build_publish(BuildState *build, bool everything)
 	build->nsegments = 0;
 	if (build->published < 2)
 		return;
-	build_phase(PHASE_MERGE);
+	elac_build_phase(ELAC_BUILD_MERGE);
 	job = elac_job_begin(build->index, build->heap);
 	job->unshared = true;
 	elac_lsm_compact(job, everything);
@@ -237,7 +126,7 @@ build_calibrate(BuildState *build)
 {
 	ElacJob    *job;
 
-	build_phase(PHASE_CALIBRATE);
+	elac_build_phase(ELAC_BUILD_CALIBRATE);
 	job = elac_job_begin(build->index, build->heap);
 	elac_calibrate(job, true);
 	elac_job_end(job);
@@ -246,66 +135,78 @@ build_calibrate(BuildState *build)
 static void
 build_finish_segment(BuildState *build)
 {
-	uint64		id;
+	uint32		level = elac_pick_level(elac_segment_stream_ndocs(build->stream));
 
-	build_phase(PHASE_WRITE);
-	id = elac_manifest_allocate_ids(build->index, ELAC_SEGMENT_IDS);
-	elac_segment_builder_finish(build->builder, id, elac_pick_level(elac_segment_builder_ndocs(build->builder)),
-								NULL, NULL, &build->segments[build->nsegments]);
+	elac_segment_stream_finish(build->stream, level, &build->segments[build->nsegments]);
 	build->nsegments++;
-	build->builder = NULL;
-	if (build->nsegments == BUILD_SEGMENTS)
-		build_publish(build, false);
-	build_phase(PHASE_LOAD);
+	build->stream = NULL;
 }
 
-static void
-build_add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
+/* Of documents, or of memory; texts and attributes are kept there until a segment ends. */
+static bool
+build_segment_is_full(const BuildState *build)
 {
-	BuildState *build = (BuildState *) arg;
-	MemoryContext old = MemoryContextSwitchTo(build->row_context);
-	ElacRow		row;
+	uint32		ndocs = elac_segment_stream_ndocs(build->stream);
 
-	elac_row_form(build->type, tid, values, isnull, &row);
-	MemoryContextSwitchTo(build->context);
-	if (build->builder == NULL)
-		build->builder = elac_segment_builder_begin(index, build->type, build->codebook);
-	elac_segment_builder_add(build->builder, &row);
-	if (elac_segment_builder_memory(build->builder) >= (Size) maintenance_work_mem * 1024 &&
-		elac_segment_builder_ndocs(build->builder) >= BUILD_ROWS_MIN)
+	return ndocs >= ELAC_SEGMENT_DOCS_MAX ||
+		(ndocs >= BUILD_ROWS_MIN && ndocs % 64 == 0 &&
+		 elac_segment_stream_memory(build->stream) >= (Size) maintenance_work_mem * 1024 / 2);
+}
+
+/* Writes the sorted rows: one segment, unless it would be too large. */
+static void
+build_write(BuildState *build, ElacBuildLoad *load)
+{
+	Size		memory = (Size) maintenance_work_mem * 1024;
+	Size		spool = Min(Max(memory / 16, BUILD_SPOOL_MIN), BUILD_SPOOL_MAX);
+	ElacSortedRow row;
+	int64		rows = 0;
+
+	elac_build_phase(ELAC_BUILD_WRITE);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) load->index_tuples);
+	while (elac_rowsort_next(load->sort, &row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (build->stream == NULL)
+			build->stream = elac_segment_stream_begin(build->index, build->type, build->codebook, build->cut,
+													  elac_manifest_allocate_ids(build->index, ELAC_SEGMENT_IDS), spool);
+		elac_segment_stream_add(build->stream, &row);
+		if (++rows % 64 == 0)
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
+		if (build_segment_is_full(build))
+		{
+			build_finish_segment(build);
+			if (build->nsegments == BUILD_SEGMENTS)
+			{
+				elac_build_load_detach(load);
+				build_publish(build, false);
+				elac_build_phase(ELAC_BUILD_WRITE);
+				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) load->index_tuples);
+			}
+		}
+	}
+	if (build->stream != NULL)
 		build_finish_segment(build);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(build->row_context);
-	build->rows++;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->rows);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
 }
 
-/*
- * Rows with a vector may turn up although the sample had none (all of its
- * blocks held NULLs): they then share one list around zero until the codebook
- * is trained again.
- */
+/* Sorts the table's rows and writes them. */
 static void
-build_codebook_fallback(BuildState *build)
+build_load(BuildState *build, IndexBuildResult *result)
 {
-	ElacCodebookParams params;
-	const ElacColumn *column;
-	uint64		id;
-	ElacBlobWriter *writer;
+	ElacRowSortParams params = {0};
+	ElacBuildLoad load;
 
-	if (build->schema->vector_column < 0 || build->codebook != NULL)
-		return;
-	column = &build->schema->columns[build->schema->vector_column];
-	params.metric = column->metric;
-	params.dim = column->dim;
-	params.seed = elac_metapage_get(build->index)->rotation_seed;
-	params.nrows = 0;
-	build->codebook = elac_codebook_train(&params, NULL, 0);
-	id = elac_manifest_allocate_ids(build->index, 1);
-	writer = elac_blob_create(build->index, id, NULL, NULL);
-	elac_codebook_write(build->codebook, writer);
-	elac_blob_finish(writer, &build->codebook_ref);
-	elac_codebook_set_id(build->codebook, id);
+	params.index = build->index;
+	params.type = build->type;
+	params.codebook = build->codebook;
+	params.cut = build->cut;
+	elac_build_phase(ELAC_BUILD_LOAD);
+	elac_build_load_begin(build->heap, build->info, &params, &build->codebook_ref, &load);
+	build_write(build, &load);
+	result->heap_tuples = load.heap_tuples;
+	result->index_tuples = load.index_tuples;
+	elac_build_load_end(&load);
 }
 
 static void
@@ -319,7 +220,6 @@ build_init(BuildState *build, Relation heap, Relation index, IndexInfo *info)
 	build->heap = heap;
 	build->info = info;
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "elacsym build", ALLOCSET_DEFAULT_SIZES);
-	build->row_context = AllocSetContextCreate(build->context, "elacsym build row", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(build->context);
 
 	schema = elac_schema_form(index, configs);
@@ -346,16 +246,20 @@ elacbuild(Relation heap, Relation index, IndexInfo *info)
 				 errmsg("access method \"elacsym\" does not support exclusion constraints")));
 
 	build_init(&build, heap, index, info);
-	build_codebook(&build);
-	if (RelationGetNumberOfBlocks(heap) > 0)
-		build_codebook_fallback(&build);
-	build_phase(PHASE_LOAD);
-	result->heap_tuples = table_index_build_scan(heap, index, info, true, true, build_add_row, &build, NULL);
-	if (build.builder != NULL)
-		build_finish_segment(&build);
+	if (build.schema->vector_column >= 0)
+	{
+		uint64		rows;
+
+		build.codebook = elac_build_train(heap, index, info, build.schema, &build.codebook_ref, &rows);
+		build.rows_trained = rows;
+		if (build.codebook != NULL)
+			build.cut = elac_codebook_cut(build.codebook, rows);
+	}
+	/* rows of a table that has no block yet are none that this index must have */
+	if (build.schema->vector_column < 0 || build.codebook != NULL)
+		build_load(&build, result);
 	build_publish(&build, true);
 	build_calibrate(&build);
-	result->index_tuples = build.rows;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(build.context);
 	return result;

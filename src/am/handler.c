@@ -10,6 +10,7 @@
 #include "fmgr.h"
 
 #include "am/am.h"
+#include "compat.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_handler);
 
@@ -40,6 +41,7 @@ elacsym_handler(PG_FUNCTION_ARGS)
 	routine->amsearcharray = true;
 	routine->amsearchnulls = true;
 	routine->amusemaintenanceworkmem = true;
+	elac_can_build_parallel(routine);
 	routine->amparallelvacuumoptions = VACUUM_OPTION_NO_PARALLEL;
 	routine->amkeytype = InvalidOid;
 

@@ -49,14 +49,13 @@ elac_directory_close_section(ElacDirectoryWriter *directory)
 }
 
 void
-elac_directory_docmap(ElacDirectoryWriter *directory, const ItemPointerData *tids)
+elac_directory_add_tids(ElacDirectoryWriter *directory, const ItemPointerData *tids, uint32 ntids)
 {
 	uint8		buffer[DIRECTORY_TIDS * ELAC_DOCMAP_ENTRY];
 
-	elac_directory_open_section(directory, ELAC_DOCMAP_COLUMN);
-	for (uint32 done = 0; done < directory->ndocs;)
+	for (uint32 done = 0; done < ntids;)
 	{
-		uint32		n = Min(DIRECTORY_TIDS, directory->ndocs - done);
+		uint32		n = Min(DIRECTORY_TIDS, ntids - done);
 
 		CHECK_FOR_INTERRUPTS();
 		for (uint32 i = 0; i < n; i++)
@@ -69,6 +68,13 @@ elac_directory_docmap(ElacDirectoryWriter *directory, const ItemPointerData *tid
 		elac_blob_write(directory->out->head, buffer, (uint64) n * ELAC_DOCMAP_ENTRY);
 		done += n;
 	}
+}
+
+void
+elac_directory_docmap(ElacDirectoryWriter *directory, const ItemPointerData *tids)
+{
+	elac_directory_open_section(directory, ELAC_DOCMAP_COLUMN);
+	elac_directory_add_tids(directory, tids, directory->ndocs);
 	elac_directory_close_section(directory);
 }
 

@@ -43,13 +43,13 @@ elac_row_type(Relation index, const ElacSchema *schema)
 	return type;
 }
 
-static void
-row_form_vector(const ElacColumn *column, Datum value, ElacRow *row)
+/* The vector of a row, detoasted, when it fits the column. */
+static const ElacVector *
+row_check_vector(const ElacColumn *column, Datum value)
 {
 	/* dim lies at the same place in both types */
 	ElacVector *vector = (ElacVector *) PG_DETOAST_DATUM(value);
 	Size		component = column->element == ELAC_ELEMENT_HALF ? sizeof(uint16) : sizeof(float);
-	float	   *prepared;
 
 	if (vector->dim <= 0 || VARSIZE(vector) != offsetof(ElacVector, x) + vector->dim * component)
 		elog(ERROR, "vector of %d dimensions has an impossible length", vector->dim);
@@ -62,7 +62,22 @@ row_form_vector(const ElacColumn *column, Datum value, ElacRow *row)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("cannot index a vector of %d dimensions", vector->dim),
 				 errdetail("An elacsym index takes vectors of at most %d dimensions.", ELAC_MAX_DIM_INDEXED)));
-	prepared = palloc(vector->dim * sizeof(float));
+	return vector;
+}
+
+ElacVectorClass
+elac_row_form_vector(const ElacColumn *column, Datum value, float *dst)
+{
+	Assert(column->dim > 0);
+	return elac_vector_prepare(column->metric, column->element, row_check_vector(column, value), dst);
+}
+
+static void
+row_form_vector(const ElacColumn *column, Datum value, ElacRow *row)
+{
+	const ElacVector *vector = row_check_vector(column, value);
+	float	   *prepared = palloc(vector->dim * sizeof(float));
+
 	row->dim = vector->dim;
 	row->vector_class = elac_vector_prepare(column->metric, column->element, vector, prepared);
 	if (row->vector_class == ELAC_VECTOR_FINITE)

@@ -56,4 +56,10 @@ extern ElacRowType *elac_row_type(Relation index, const ElacSchema *schema);
  */
 extern void elac_row_form(const ElacRowType *type, ItemPointer tid, const Datum *values, const bool *isnull, ElacRow *row);
 
+/*
+ * The vector of a row alone, prepared into dst (room for column->dim floats);
+ * raises as above.
+ */
+extern ElacVectorClass elac_row_form_vector(const ElacColumn *column, Datum value, float *dst);
+
 #endif							/* ELAC_ROW_H */

@@ -18,6 +18,7 @@
 #include "attr/attr_section.h"
 #include "base/bitmap.h"
 #include "segment/row.h"
+#include "segment/rowsort.h"
 #include "storage/blob.h"
 #include "text/text_section.h"
 #include "vector/vector_section.h"
@@ -60,6 +61,27 @@ extern uint32 elac_segment_builder_ndocs(const ElacSegmentBuilder *builder);
  */
 extern void elac_segment_builder_finish(ElacSegmentBuilder *builder, uint64 id, uint32 level,
 										ElacStore *store, const char *key_prefix, ElacSegmentRef *ref);
+
+/* ---- writing rows that come in their final order (segment/stream.c) ---- */
+
+typedef struct ElacSegmentStream ElacSegmentStream;
+
+/*
+ * A segment under the id given, coded for lists of cut; spool_bytes bounds each
+ * of two buffers of codes.  Its body is LOCAL.  Not yet published.
+ */
+extern ElacSegmentStream *elac_segment_stream_begin(Relation index, const ElacRowType *type, const ElacCodebook *codebook,
+													int cut, uint64 id, Size spool_bytes);
+
+/* Adds the next row of elac_rowsort_next(). */
+extern void elac_segment_stream_add(ElacSegmentStream *stream, const ElacSortedRow *row);
+
+/* What grows with the rows: of text and attribute columns. */
+extern Size elac_segment_stream_memory(const ElacSegmentStream *stream);
+extern uint32 elac_segment_stream_ndocs(const ElacSegmentStream *stream);
+
+/* Fills ref and frees the stream.  Without a row nothing is written, and ref->ndocs is 0. */
+extern void elac_segment_stream_finish(ElacSegmentStream *stream, uint32 level, ElacSegmentRef *ref);
 
 /* ---- reading ---- */
 

@@ -55,6 +55,12 @@ extern void elac_directory_begin(ElacDirectoryWriter *directory, ElacSectionWrit
 /* Writes the docmap section: tids in document order. */
 extern void elac_directory_docmap(ElacDirectoryWriter *directory, const ItemPointerData *tids);
 
+/*
+ * The same for one who has them bit by bit: between opening and closing the
+ * section ELAC_DOCMAP_COLUMN.  ndocs may be set as late as before the directory is finished.
+ */
+extern void elac_directory_add_tids(ElacDirectoryWriter *directory, const ItemPointerData *tids, uint32 ntids);
+
 /* Around the writing of one column's section. */
 extern void elac_directory_open_section(ElacDirectoryWriter *directory, int column);
 extern void elac_directory_close_section(ElacDirectoryWriter *directory);

@@ -35,6 +35,14 @@ elac_rabitq_init(ElacRabitq *code, ElacMetric metric, int padded, int bits)
 	memset(&code->full, 0, sizeof(code->full));
 }
 
+void
+elac_rabitq_free(ElacRabitq *code)
+{
+	pfree(code->bits);
+	pfree(code->ex);
+	pfree(code->magnitude);
+}
+
 /* Chooses ex codes of the magnitudes (before signs are applied). */
 static void
 elac_rabitq_quantise(ElacRabitq *code, double norm)

@@ -47,6 +47,7 @@ typedef struct ElacRabitq
 
 /* Allocates in CurrentMemoryContext. */
 extern void elac_rabitq_init(ElacRabitq *code, ElacMetric metric, int padded, int bits);
+extern void elac_rabitq_free(ElacRabitq *code);
 
 /*
  * Encodes a rotated residual.  centroid is the rotated centroid of the list,

@@ -63,6 +63,17 @@ elac_vector_encoder_begin(const ElacCodebook *codebook, int bits, int cut, Size 
 	return encoder;
 }
 
+void
+elac_vector_encoder_end(ElacVectorEncoder *encoder)
+{
+	elac_rabitq_free(&encoder->code);
+	pfree(encoder->residual);
+	pfree(encoder->rotated);
+	pfree(encoder->slot_list);
+	pfree(encoder->slots);
+	pfree(encoder);
+}
+
 Size
 elac_vector_encoder_bytes(const ElacVectorEncoder *encoder)
 {

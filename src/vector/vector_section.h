@@ -46,6 +46,8 @@ typedef struct ElacVectorEncoder ElacVectorEncoder;
 /* Codes for lists of a cut; up to cache_bytes of rotated centroids are kept. */
 extern ElacVectorEncoder *elac_vector_encoder_begin(const ElacCodebook *codebook, int bits, int cut, Size cache_bytes);
 
+extern void elac_vector_encoder_end(ElacVectorEncoder *encoder);
+
 /* Bytes of a coded document. */
 extern Size elac_vector_encoder_bytes(const ElacVectorEncoder *encoder);
 
