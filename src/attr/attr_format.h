@@ -13,10 +13,12 @@
  *
  *   NULL bitmap   8 bytes per 64 documents; only when some but not all are NULL
  *   values        by value: nvalues * typlen bytes; else value blocks
- *   codes         dictionary only: per 1024 documents, bit-packed at `width`
+ *   codes         dictionary only: per 1024 documents `width` bit planes,
+ *                 lowest bit first, each 8 bytes per 64 documents
  *
- * With a dictionary, values are the distinct ones, ascending by their bytes,
- * and codes say which one a document has (0 for NULL).  Without one, value i
+ * With a dictionary, values are the distinct ones, ascending by their type's
+ * order where the type has zones and by their bytes otherwise, and codes say
+ * which one a document has (0 for NULL).  Without one, value i
  * is document i's (zero bytes, or an empty slot, for NULL).
  *
  * A value block, decompressed: for variable-length types nvalues + 1 uint32
@@ -36,6 +38,7 @@
 #define ELAC_ATTR_BLOCK_VALUES 1024
 #define ELAC_ATTR_BLOCK_BYTES (1024 * 1024)
 #define ELAC_ATTR_MAX_DISTINCT 65535
+#define ELAC_ATTR_MAX_WIDTH 16	/* bits of a code */
 
 typedef enum ElacAttrEncoding
 {

@@ -27,7 +27,7 @@ struct ElacAttrReader
 	uint32		last_block;		/* where the last value was found */
 	/* the last group of 1024 documents read */
 	uint32		group;
-	uint32		codes[ELAC_ATTR_GROUP]; /* dictionary */
+	uint64		planes[ELAC_ATTR_MAX_WIDTH * ELAC_ATTR_GROUP / 64];	/* dictionary */
 	char		fixed[ELAC_ATTR_GROUP * sizeof(Datum)]; /* plain, by value */
 };
 
@@ -48,6 +48,33 @@ extern bool elac_attr_has_zones(const ElacAttrType *type);
 /* The type's btree order; only when elac_attr_has_zones(). */
 extern int	elac_attr_compare(const ElacAttrType *type, uint64 a, uint64 b);
 
+/* ---- comparisons as ranges (attr_range.c) ---- */
+
+typedef struct ElacAttrRange
+{
+	int64		low;			/* keys low .. high; none when low > high */
+	int64		high;
+} ElacAttrRange;
+
+/* An integer that orders as the type's btree operators do; only when elac_attr_has_zones(). */
+extern int64 elac_attr_key(const ElacAttrType *type, Datum value);
+
+/*
+ * True when the predicate (an operator, or = ANY) is TRUE just for values
+ * whose keys lie in a range, one for each argument; *argument gets the
+ * arguments' type.
+ */
+extern bool elac_attr_has_ranges(const ElacAttrType *type, const ElacPredicate *predicate, ElacAttrType *argument);
+extern ElacAttrRange elac_attr_range(const ElacPredicate *predicate, const ElacAttrType *argument, Datum arg);
+
+/*
+ * Sets the bits of a group's documents whose plain value lies in the range, or
+ * whose code is in [first, end): 16 words, of which the caller masks those of
+ * NULLs and past the last document.
+ */
+extern void elac_attr_range_select(const ElacAttrType *type, const void *values, ElacAttrRange range, uint64 *words);
+extern void elac_attr_planes_select(const uint64 *planes, unsigned width, uint32 first, uint32 end, uint64 *words);
+
 /* ---- reading ---- */
 
 /* Number of documents in a group. */
@@ -67,8 +94,14 @@ extern Datum elac_attr_value(ElacAttrReader *reader, uint32 index);
  */
 extern Datum elac_attr_peek(ElacAttrReader *reader, uint32 index);
 
-/* Codes of a group, each below nvalues (all 0 where there is no value). */
-extern const uint32 *elac_attr_codes(ElacAttrReader *reader, uint32 group);
+/*
+ * The codes of groups [first, first + n) as bit planes: for each group `width`
+ * planes of 16 words, lowest bit first, zero past the last document.
+ */
+extern void elac_attr_planes(ElacAttrReader *reader, uint32 first, uint32 n, uint64 *planes);
+
+/* Plain values of a group, by value: 1024 places, whatever there are documents. */
+extern const void *elac_attr_fixed_group(ElacAttrReader *reader, uint32 group);
 
 /* Number of a document's value: its code, or itself when plain. */
 extern uint32 elac_attr_index(ElacAttrReader *reader, ElacDoc doc);

@@ -17,7 +17,6 @@
 #include "utils/memutils.h"
 
 #include "attr/attr_internal.h"
-#include "base/bitpack.h"
 #include "base/checksum.h"
 #include "compat.h"
 #include "errors.h"
@@ -27,13 +26,11 @@
 /* A block has one value of the largest size at most, beside the smaller ones. */
 #define ATTR_MAX_RAW (MaxAllocSize + ELAC_ATTR_BLOCK_BYTES + 2 * ELAC_ATTR_BLOCK_VALUES * sizeof(uint32))
 
-/* Bytes of all codes: whole groups are 128 * width bytes each. */
+/* Bytes of all codes: a plane has a word for each 64 documents. */
 static uint64
 attr_codes_len(uint32 ndocs, unsigned width)
 {
-	uint64		whole = ndocs / ELAC_ATTR_GROUP;
-
-	return whole * (ELAC_ATTR_GROUP / 8) * width + elac_bitpack_bytes(ndocs % ELAC_ATTR_GROUP, width);
+	return (uint64) elac_bitmap_words(ndocs) * sizeof(uint64) * width;
 }
 
 static uint64
@@ -69,7 +66,7 @@ attr_header_fault(const ElacAttrHeader *header, const ElacAttrType *type, const 
 	else if (header->encoding == ELAC_ATTR_DICTIONARY)
 	{
 		if (header->nvalues > ELAC_ATTR_MAX_DISTINCT || (header->nvalues == 0) != (header->nnull == ndocs) ||
-			header->width > 16 || header->codes_len != attr_codes_len(ndocs, header->width))
+			header->width > ELAC_ATTR_MAX_WIDTH || header->codes_len != attr_codes_len(ndocs, header->width))
 			return "its dictionary's size is wrong";
 	}
 	else
@@ -400,39 +397,64 @@ elac_attr_peek(ElacAttrReader *reader, uint32 index)
 	return attr_value(reader, index, reader->header.encoding == ELAC_ATTR_DICTIONARY);
 }
 
-const uint32 *
-elac_attr_codes(ElacAttrReader *reader, uint32 group)
+const void *
+elac_attr_fixed_group(ElacAttrReader *reader, uint32 group)
+{
+	uint32		first;
+
+	Assert(reader->header.encoding == ELAC_ATTR_PLAIN && reader->type.typbyval);
+	return attr_fixed_values(reader, group * ELAC_ATTR_GROUP, &first);
+}
+
+void
+elac_attr_planes(ElacAttrReader *reader, uint32 first, uint32 n, uint64 *planes)
 {
 	const ElacAttrHeader *header = &reader->header;
-	unsigned	width = header->width;
-	uint8		packed[ELAC_ATTR_GROUP * sizeof(uint16)];
-	uint32		n;
+	uint32		words = ELAC_ATTR_GROUP / 64;
+	Size		group_bytes = (Size) words * sizeof(uint64) * header->width;
+	uint64		offset = header->codes_offset + first * group_bytes;
+	uint32		last_words;
 
-	Assert(header->encoding == ELAC_ATTR_DICTIONARY);
-	if (reader->group == group)
-		return reader->codes;
-	n = elac_attr_group_size(reader, group);
-	reader->group = ELAC_ATTR_NO_GROUP;
-	elac_section_read_body(&reader->section,
-						   header->codes_offset + (uint64) group * (ELAC_ATTR_GROUP / 8) * width,
-						   packed, elac_bitpack_bytes(n, width));
-	elac_bitunpack(packed, n, width, reader->codes);
-	for (uint32 i = 0; i < n; i++)
+	Assert(header->encoding == ELAC_ATTR_DICTIONARY && n > 0);
+	last_words = (uint32) elac_bitmap_words(elac_attr_group_size(reader, first + n - 1));
+	if (last_words == words)
 	{
-		if (reader->codes[i] >= Max(header->nvalues, 1))
-			attr_corrupted(reader, "Document %u has code %u, but there are only %u values.",
-						   group * ELAC_ATTR_GROUP + i, reader->codes[i], header->nvalues);
+		elac_section_read_body(&reader->section, offset, planes, n * group_bytes);
+		return;
 	}
-	reader->group = group;
-	return reader->codes;
+
+	/* the planes of the last group are shorter: each to its place, the top one first */
+	elac_section_read_body(&reader->section, offset, planes,
+						   (n - 1) * group_bytes + (Size) last_words * sizeof(uint64) * header->width);
+	planes += (n - 1) * group_bytes / sizeof(uint64);
+	for (unsigned p = header->width; p-- > 0;)
+	{
+		memmove(planes + p * words, planes + p * last_words, last_words * sizeof(uint64));
+		memset(planes + p * words + last_words, 0, (words - last_words) * sizeof(uint64));
+	}
 }
 
 uint32
 elac_attr_index(ElacAttrReader *reader, ElacDoc doc)
 {
-	if (reader->header.encoding == ELAC_ATTR_PLAIN)
+	const ElacAttrHeader *header = &reader->header;
+	uint32		group = doc / ELAC_ATTR_GROUP;
+	uint32		within = doc % ELAC_ATTR_GROUP;
+	uint32		code = 0;
+
+	if (header->encoding == ELAC_ATTR_PLAIN)
 		return doc;
-	return elac_attr_codes(reader, doc / ELAC_ATTR_GROUP)[doc % ELAC_ATTR_GROUP];
+	if (reader->group != group)
+	{
+		reader->group = ELAC_ATTR_NO_GROUP;
+		elac_attr_planes(reader, group, 1, reader->planes);
+		reader->group = group;
+	}
+	for (unsigned p = 0; p < header->width; p++)
+		code |= (uint32) ((reader->planes[p * (ELAC_ATTR_GROUP / 64) + within / 64] >> (within % 64)) & 1) << p;
+	if (code >= Max(header->nvalues, 1))
+		attr_corrupted(reader, "Document %u has code %u, but there are only %u values.", doc, code, header->nvalues);
+	return code;
 }
 
 Datum

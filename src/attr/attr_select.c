@@ -2,10 +2,12 @@
  * attr_select.c
  *	  The documents of a section for which a condition is TRUE or UNKNOWN.
  *
- * The operator is called once per distinct value where there is a dictionary,
- * else once per value of those groups of 1024 documents whose smallest and
- * largest value leave it open.  Calls run in a memory context of their own,
- * reset as they go on.
+ * Comparisons that are ranges of an ordered type call nothing: plain values
+ * are compared as they lie, and codes, which ascend with the values, by their
+ * bit planes.  Else the operator is called once per distinct value where there
+ * is a dictionary, or once per value of those groups of 1024 documents whose
+ * smallest and largest value leave it open; calls run in a memory context of
+ * their own, reset as they go on.
  */
 #include "postgres.h"
 
@@ -16,6 +18,17 @@
 #include "utils/typcache.h"
 
 #include "attr/attr_internal.h"
+
+#define ATTR_WORDS (ELAC_ATTR_GROUP / 64)
+
+/* Groups whose codes are read at a time. */
+#define ATTR_CHUNK_GROUPS 32
+
+/* With more runs of codes than this, looking up each document's is cheaper. */
+#define ATTR_RUNS_MAX 24
+
+/* With more ranges than this, looking for each plain value's is cheaper. */
+#define ATTR_RANGES_MAX 8
 
 /* What a zone says about the values of its group that are not NULL. */
 typedef enum AttrVerdict
@@ -34,7 +47,20 @@ typedef struct AttrSelect
 	bool		has_compare;
 	MemoryContext context;		/* for calls */
 	uint32		ncalls;
+	/* when the predicate is ranges: ascending, not touching each other */
+	bool		ranged;
+	uint32		nranges;
+	ElacAttrRange *ranges;
+	bool		null_element;	/* of ANY: what is not TRUE is UNKNOWN */
 } AttrSelect;
+
+/* Codes [first, end), all of which are TRUE, or all UNKNOWN. */
+typedef struct AttrRun
+{
+	uint32		first;
+	uint32		end;
+	ElacTruth	truth;
+} AttrRun;
 
 static void
 attr_select_tick(AttrSelect *select)
@@ -178,6 +204,170 @@ attr_select_test(AttrSelect *select, uint32 index)
 	return truth;
 }
 
+/* Enters a group's bits where there is a document that is not NULL. */
+static void
+attr_select_enter(AttrSelect *select, uint32 group, const uint64 *yes, const uint64 *unknown,
+				  ElacBitmap *is_true, ElacBitmap *is_unknown)
+{
+	ElacAttrReader *reader = select->reader;
+	uint32		n = elac_attr_group_size(reader, group);
+	uint32		nwords = (uint32) elac_bitmap_words(n);
+	Size		first = (Size) group * ATTR_WORDS;
+	const uint64 *nulls = reader->header.nnull > 0 ? elac_attr_nulls(reader)->words + first : NULL;
+
+	for (uint32 i = 0; i < nwords; i++)
+	{
+		uint64		present = nulls != NULL ? ~nulls[i] : ~UINT64CONST(0);
+
+		if (i == nwords - 1 && n % 64 != 0)
+			present &= (UINT64CONST(1) << (n % 64)) - 1;
+		is_true->words[first + i] |= yes[i] & present;
+		is_unknown->words[first + i] |= unknown[i] & present;
+	}
+}
+
+/* ---- ranges ---- */
+
+static int
+attr_range_compare(const void *a, const void *b)
+{
+	const ElacAttrRange *x = a;
+	const ElacAttrRange *y = b;
+
+	return x->low < y->low ? -1 : x->low > y->low ? 1 : 0;
+}
+
+/* The predicate as ranges, when it is. */
+static void
+attr_select_find_ranges(AttrSelect *select)
+{
+	const ElacPredicate *predicate = select->predicate;
+	ElacAttrType argument;
+	uint32		n = 0;
+
+	if (!elac_attr_has_ranges(&select->reader->type, predicate, &argument))
+		return;
+	select->ranged = true;
+	if (predicate->kind == ELAC_PREDICATE_OPERATOR)
+	{
+		select->ranges = palloc(sizeof(ElacAttrRange));
+		select->ranges[0] = elac_attr_range(predicate, &argument, predicate->arg);
+		select->nranges = 1;
+		return;
+	}
+	select->ranges = palloc_extended(mul_size(predicate->nelements, sizeof(ElacAttrRange)), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < predicate->nelements; i++)
+	{
+		if (predicate->element_nulls[i])
+			select->null_element = true;
+		else
+			select->ranges[n++] = elac_attr_range(predicate, &argument, predicate->elements[i]);
+	}
+	qsort(select->ranges, n, sizeof(ElacAttrRange), attr_range_compare);
+	for (uint32 i = 0; i < n; i++)
+	{
+		/* equality: ranges of one key each, of which the same may come twice */
+		if (select->nranges == 0 || select->ranges[select->nranges - 1].low != select->ranges[i].low)
+			select->ranges[select->nranges++] = select->ranges[i];
+	}
+}
+
+/* First of n ranges that ends at key or after it, or n. */
+static uint32
+attr_select_range_of(const AttrSelect *select, int64 key)
+{
+	uint32		low = 0;
+	uint32		high = select->nranges;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (select->ranges[middle].high < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void
+attr_select_plain_group(AttrSelect *select, uint32 group, uint64 *yes)
+{
+	ElacAttrReader *reader = select->reader;
+	const ElacAttrType *type = &reader->type;
+	const ElacAttrZone *zone = &elac_attr_zones(reader)[group];
+	uint32		n = elac_attr_group_size(reader, group);
+	int64		min = elac_attr_key(type, elac_attr_datum(type, zone->min));
+	int64		max = elac_attr_key(type, elac_attr_datum(type, zone->max));
+	uint32		first = attr_select_range_of(select, min);
+
+	if (zone->nnull >= n || first == select->nranges || select->ranges[first].low > max)
+		return;
+	if (select->ranges[first].low <= min && select->ranges[first].high >= max)
+	{
+		memset(yes, 0xFF, ELAC_ATTR_GROUP / 8);
+		return;
+	}
+	if (select->nranges <= ATTR_RANGES_MAX)
+	{
+		const void *values = elac_attr_fixed_group(reader, group);
+
+		for (uint32 i = first; i < select->nranges && select->ranges[i].low <= max; i++)
+			elac_attr_range_select(type, values, select->ranges[i], yes);
+		return;
+	}
+	for (uint32 i = 0; i < n; i++)
+	{
+		int64		key = elac_attr_key(type, elac_attr_peek(reader, group * ELAC_ATTR_GROUP + i));
+		uint32		range = attr_select_range_of(select, key);
+
+		if (range < select->nranges && select->ranges[range].low <= key)
+			yes[i / 64] |= UINT64CONST(1) << (i % 64);
+	}
+}
+
+static void
+attr_select_plain_ranges(AttrSelect *select, ElacBitmap *is_true, ElacBitmap *is_unknown)
+{
+	uint32		ngroups = select->reader->header.nzones;
+
+	for (uint32 group = 0; group < ngroups; group++)
+	{
+		uint64		yes[ATTR_WORDS] = {0};
+		uint64		unknown[ATTR_WORDS] = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		attr_select_plain_group(select, group, yes);
+		for (int i = 0; select->null_element && i < ATTR_WORDS; i++)
+			unknown[i] = ~yes[i];
+		attr_select_enter(select, group, yes, unknown, is_true, is_unknown);
+	}
+}
+
+/* ---- dictionary ---- */
+
+/* The first value whose key is at least key, or above it. */
+static uint32
+attr_select_bound(AttrSelect *select, int64 key, bool above)
+{
+	ElacAttrReader *reader = select->reader;
+	uint32		low = 0;
+	uint32		high = reader->header.nvalues;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+		int64		other = elac_attr_key(&reader->type, elac_attr_value(reader, middle));
+
+		if (other < key || (above && other == key))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Truth of every distinct value, palloc'd. */
 static uint8 *
 attr_select_dictionary(AttrSelect *select)
@@ -185,6 +375,20 @@ attr_select_dictionary(AttrSelect *select)
 	uint32		nvalues = select->reader->header.nvalues;
 	uint8	   *truths = palloc(nvalues + 1);
 
+	if (select->ranged)
+	{
+		memset(truths, select->null_element ? ELAC_UNKNOWN : ELAC_FALSE, nvalues);
+		for (uint32 i = 0; i < select->nranges; i++)
+		{
+			uint32		first = attr_select_bound(select, select->ranges[i].low, false);
+			uint32		end = attr_select_bound(select, select->ranges[i].high, true);
+
+			CHECK_FOR_INTERRUPTS();
+			if (first < end)
+				memset(truths + first, ELAC_TRUE, end - first);
+		}
+		return truths;
+	}
 	for (uint32 i = 0; i < nvalues; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -193,81 +397,162 @@ attr_select_dictionary(AttrSelect *select)
 	return truths;
 }
 
-/* One group; NULL documents are not touched.  truths: of the dictionary, or NULL when plain. */
+/* Runs of values that are not FALSE; ATTR_RUNS_MAX + 1 when there are more than runs[] holds. */
+static uint32
+attr_select_runs(const uint8 *truths, uint32 nvalues, AttrRun *runs)
+{
+	uint32		nruns = 0;
+
+	for (uint32 i = 0; i < nvalues;)
+	{
+		uint32		end = i + 1;
+
+		while (end < nvalues && truths[end] == truths[i])
+			end++;
+		if (truths[i] != ELAC_FALSE)
+		{
+			if (nruns == ATTR_RUNS_MAX)
+				return ATTR_RUNS_MAX + 1;
+			runs[nruns].first = i;
+			runs[nruns].end = end;
+			runs[nruns].truth = (ElacTruth) truths[i];
+			nruns++;
+		}
+		i = end;
+	}
+	return nruns;
+}
+
+/* Truth of each document of a group by its code. */
 static void
-attr_select_group(AttrSelect *select, uint32 group, const uint8 *truths, ElacBitmap *is_true, ElacBitmap *is_unknown)
+attr_select_lookup(AttrSelect *select, uint32 group, const uint64 *planes, const uint8 *truths,
+				   uint64 *yes, uint64 *unknown)
+{
+	ElacAttrReader *reader = select->reader;
+	uint32		n = elac_attr_group_size(reader, group);
+	unsigned	width = reader->header.width;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		code = 0;
+
+		for (unsigned p = 0; p < width; p++)
+			code |= (uint32) ((planes[p * ATTR_WORDS + i / 64] >> (i % 64)) & 1) << p;
+
+		/* elac_attr_index() says what is wrong with it */
+		if (code >= reader->header.nvalues)
+			code = elac_attr_index(reader, group * ELAC_ATTR_GROUP + i);
+		yes[i / 64] |= (uint64) (truths[code] == ELAC_TRUE) << (i % 64);
+		unknown[i / 64] |= (uint64) (truths[code] == ELAC_UNKNOWN) << (i % 64);
+	}
+}
+
+static void
+attr_select_codes(AttrSelect *select, const uint8 *truths, ElacBitmap *is_true, ElacBitmap *is_unknown)
+{
+	const ElacAttrHeader *header = &select->reader->header;
+	uint32		ngroups = header->ndocs / ELAC_ATTR_GROUP + (header->ndocs % ELAC_ATTR_GROUP != 0);
+	Size		group_words = (Size) header->width * ATTR_WORDS;
+	uint64	   *planes;
+	AttrRun		runs[ATTR_RUNS_MAX];
+	uint32		nruns = attr_select_runs(truths, header->nvalues, runs);
+
+	if (nruns == 0)
+		return;
+	planes = palloc((group_words * Min(ATTR_CHUNK_GROUPS, ngroups) + 1) * sizeof(uint64));
+	for (uint32 first = 0; first < ngroups; first += ATTR_CHUNK_GROUPS)
+	{
+		uint32		n = Min(ATTR_CHUNK_GROUPS, ngroups - first);
+
+		CHECK_FOR_INTERRUPTS();
+		elac_attr_planes(select->reader, first, n, planes);
+		for (uint32 i = 0; i < n; i++)
+		{
+			uint64		bits[3][ATTR_WORDS] = {0};	/* by ElacTruth */
+
+			if (nruns > ATTR_RUNS_MAX)
+				attr_select_lookup(select, first + i, planes + i * group_words, truths,
+								   bits[ELAC_TRUE], bits[ELAC_UNKNOWN]);
+			else
+				for (uint32 r = 0; r < nruns; r++)
+					elac_attr_planes_select(planes + i * group_words, header->width, runs[r].first, runs[r].end,
+											bits[runs[r].truth]);
+			attr_select_enter(select, first + i, bits[ELAC_TRUE], bits[ELAC_UNKNOWN], is_true, is_unknown);
+		}
+	}
+	pfree(planes);
+}
+
+/* ---- plain, by calls ---- */
+
+/* One group; NULL documents are not looked at. */
+static void
+attr_select_group(AttrSelect *select, uint32 group, ElacBitmap *is_true, ElacBitmap *is_unknown)
 {
 	ElacAttrReader *reader = select->reader;
 	const ElacBitmap *nulls = elac_attr_nulls(reader);
 	uint32		first = group * ELAC_ATTR_GROUP;
 	uint32		n = elac_attr_group_size(reader, group);
 	AttrVerdict verdict = attr_zone_verdict(select, group);
-	const uint32 *codes = NULL;
+	uint64		yes[ATTR_WORDS] = {0};
+	uint64		unknown[ATTR_WORDS] = {0};
 
 	if (verdict == ATTR_NONE)
 		return;
-	if (verdict == ATTR_SOME && truths != NULL)
-		codes = elac_attr_codes(reader, group);
-	for (uint32 base = 0; base < n; base += 64)
+	if (verdict == ATTR_ALL)
+		memset(yes, 0xFF, sizeof(yes));
+	for (uint32 i = 0; verdict == ATTR_SOME && i < n; i++)
 	{
-		uint32		left = Min(64, n - base);
-		uint64		present = ~nulls->words[(first + base) / 64];
-		uint64		yes = 0;
-		uint64		unknown = 0;
+		ElacTruth	truth;
 
-		if (left < 64)
-			present &= (UINT64CONST(1) << left) - 1;
-		if (verdict == ATTR_ALL)
-			yes = present;
-		for (uint32 i = 0; verdict == ATTR_SOME && i < left; i++)
-		{
-			ElacTruth	truth;
-
-			if (((present >> i) & 1) == 0)
-				continue;
-			if (codes != NULL)
-				truth = truths[codes[base + i]];
-			else
-				truth = attr_select_test(select, first + base + i);
-			yes |= (uint64) (truth == ELAC_TRUE) << i;
-			unknown |= (uint64) (truth == ELAC_UNKNOWN) << i;
-		}
-		is_true->words[(first + base) / 64] |= yes;
-		is_unknown->words[(first + base) / 64] |= unknown;
+		if (elac_bitmap_get(nulls, first + i))
+			continue;
+		truth = attr_select_test(select, first + i);
+		yes[i / 64] |= (uint64) (truth == ELAC_TRUE) << (i % 64);
+		unknown[i / 64] |= (uint64) (truth == ELAC_UNKNOWN) << (i % 64);
 	}
+	attr_select_enter(select, group, yes, unknown, is_true, is_unknown);
 }
 
 static void
-attr_select_groups(AttrSelect *select, ElacBitmap *is_true, ElacBitmap *is_unknown)
+attr_select_plain(AttrSelect *select, ElacBitmap *is_true, ElacBitmap *is_unknown)
 {
 	ElacAttrReader *reader = select->reader;
 	uint32		ngroups = reader->header.ndocs / ELAC_ATTR_GROUP + (reader->header.ndocs % ELAC_ATTR_GROUP != 0);
-	uint8	   *truths = NULL;
-	bool		any = true;
 
-	if (reader->header.encoding == ELAC_ATTR_DICTIONARY)
-	{
-		/* each value has been looked at: zones have nothing to add */
-		truths = attr_select_dictionary(select);
-		any = false;
-		for (uint32 i = 0; i < reader->header.nvalues && !any; i++)
-			any = truths[i] != ELAC_FALSE;
-	}
-	else if (select->predicate->strategy >= BTLessStrategyNumber &&
-			 select->predicate->strategy <= BTGreaterStrategyNumber &&
-			 select->predicate->kind != ELAC_PREDICATE_IS_TRUE)
+	if (select->predicate->strategy >= BTLessStrategyNumber &&
+		select->predicate->strategy <= BTGreaterStrategyNumber &&
+		select->predicate->kind != ELAC_PREDICATE_IS_TRUE)
 	{
 		select->zones = elac_attr_zones(reader);
 		if (select->zones != NULL)
 			attr_select_find_compare(select);
 	}
-	for (uint32 group = 0; any && group < ngroups; group++)
+	for (uint32 group = 0; group < ngroups; group++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		attr_select_group(select, group, truths, is_true, is_unknown);
+		attr_select_group(select, group, is_true, is_unknown);
 	}
-	if (truths != NULL)
+}
+
+static void
+attr_select_documents(AttrSelect *select, ElacBitmap *is_true, ElacBitmap *is_unknown)
+{
+	attr_select_find_ranges(select);
+	if (select->reader->header.encoding == ELAC_ATTR_DICTIONARY)
+	{
+		/* each value has been looked at: zones have nothing to add */
+		uint8	   *truths = attr_select_dictionary(select);
+
+		attr_select_codes(select, truths, is_true, is_unknown);
 		pfree(truths);
+	}
+	else if (select->ranged && elac_attr_zones(select->reader) != NULL)
+		attr_select_plain_ranges(select, is_true, is_unknown);
+	else
+		attr_select_plain(select, is_true, is_unknown);
+	if (select->ranges != NULL)
+		pfree(select->ranges);
 }
 
 void
@@ -293,10 +578,11 @@ elac_attr_select(ElacAttrReader *reader, ElacPredicate *predicate, ElacBitmap *i
 		elac_bitmap_copy(is_true, elac_attr_nulls(reader));
 		return;
 	}
-	elac_bitmap_copy(is_unknown, elac_attr_nulls(reader));
+	if (reader->header.nnull > 0)
+		elac_bitmap_copy(is_unknown, elac_attr_nulls(reader));
 	select.reader = reader;
 	select.predicate = predicate;
 	select.context = AllocSetContextCreate(CurrentMemoryContext, "elacsym attribute predicate", ALLOCSET_DEFAULT_SIZES);
-	attr_select_groups(&select, is_true, is_unknown);
+	attr_select_documents(&select, is_true, is_unknown);
 	MemoryContextDelete(select.context);
 }

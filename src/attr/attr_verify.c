@@ -13,7 +13,7 @@
 
 #define verify_corrupted(reader, ...) elac_corrupted(elac_blob_name((reader)->section.head), __VA_ARGS__)
 
-/* Order of the dictionary: image, or bytes and then length. */
+/* Order of the dictionary: the type's where it is known here, then image, or bytes and then length. */
 static int
 attr_verify_compare(const ElacAttrType *type, Datum a, Datum b)
 {
@@ -21,6 +21,12 @@ attr_verify_compare(const ElacAttrType *type, Datum a, Datum b)
 	Size		right;
 	int			result;
 
+	if (elac_attr_has_zones(type))
+	{
+		result = elac_attr_compare(type, elac_attr_image(type, a), elac_attr_image(type, b));
+		if (result != 0)
+			return result;
+	}
 	if (type->typbyval)
 	{
 		uint64		x = elac_attr_image(type, a);
@@ -59,6 +65,22 @@ attr_verify_padding(ElacAttrReader *reader)
 	elac_section_read_body(&reader->section, end, &padding, reader->header.codes_offset - end);
 	if (padding != 0)
 		verify_corrupted(reader, "The padding of an attribute section is not zero.");
+}
+
+/* So are the bits of the codes' planes past the last document. */
+static void
+attr_verify_planes(ElacAttrReader *reader)
+{
+	const ElacAttrHeader *header = &reader->header;
+	uint64		planes[ELAC_ATTR_MAX_WIDTH * ELAC_ATTR_GROUP / 64];
+	uint32		within = header->ndocs % ELAC_ATTR_GROUP;
+
+	if (header->ndocs % 64 == 0)
+		return;
+	elac_attr_planes(reader, header->ndocs / ELAC_ATTR_GROUP, 1, planes);
+	for (unsigned p = 0; p < header->width; p++)
+		if (planes[p * (ELAC_ATTR_GROUP / 64) + within / 64] >> (within % 64) != 0)
+			verify_corrupted(reader, "A code of an attribute section stands past the last document.");
 }
 
 /* The place of a NULL holds nothing. */
@@ -133,6 +155,7 @@ elac_attr_verify(ElacAttrReader *reader)
 	{
 		used.words = palloc0((elac_bitmap_words(header->nvalues) + 1) * sizeof(uint64));
 		attr_verify_dictionary(reader);
+		attr_verify_planes(reader);
 	}
 	for (uint32 group = 0; group < ngroups; group++)
 	{

@@ -272,7 +272,7 @@ elac_attr_writer_add(ElacAttrWriter *writer, Datum value, bool isnull)
 
 /* ---- finish: the section's pieces, in the order of attr_format.h ---- */
 
-/* Unsigned bytes, then length: an order that needs no type. */
+/* The type's order where it is known here; unsigned bytes, then length: an order that needs no type. */
 static int
 attr_order_compare(const void *a, const void *b, void *arg)
 {
@@ -285,6 +285,12 @@ attr_order_compare(const void *a, const void *b, void *arg)
 	Size		right_len;
 	int			result;
 
+	if (elac_attr_has_zones(&writer->type))
+	{
+		result = elac_attr_compare(&writer->type, left, right);
+		if (result != 0)
+			return result;
+	}
 	if (writer->type.typbyval)
 		return left < right ? -1 : (left > right ? 1 : 0);
 	left_bytes = (const char *) (uintptr_t) left;
@@ -489,8 +495,7 @@ attr_write_codes(AttrOutput *output)
 	uint32		ndocs = output->header.ndocs;
 	unsigned	width = output->header.width;
 	uint32	   *code_of_id;
-	uint32		codes[ELAC_ATTR_GROUP];
-	uint8		packed[ELAC_ATTR_GROUP * sizeof(uint32)];
+	uint64		planes[ELAC_ATTR_MAX_WIDTH * ELAC_ATTR_GROUP / 64];
 
 	code_of_id = MemoryContextAlloc(writer->context, (writer->nvalues + 1) * sizeof(uint32));
 	for (uint32 code = 0; code < writer->nvalues; code++)
@@ -499,16 +504,19 @@ attr_write_codes(AttrOutput *output)
 	for (uint32 done = 0; done < ndocs;)
 	{
 		uint32		n = Min(ELAC_ATTR_GROUP, ndocs - done);
+		Size		words = elac_bitmap_words(n);
 
 		CHECK_FOR_INTERRUPTS();
+		memset(planes, 0, words * sizeof(uint64) * width);
 		for (uint32 i = 0; i < n; i++)
 		{
 			uint32		id = output->ids[done + i];
+			uint32		code = id == ATTR_NULL_ID ? 0 : code_of_id[id];
 
-			codes[i] = id == ATTR_NULL_ID ? 0 : code_of_id[id];
+			for (unsigned p = 0; p < width; p++)
+				planes[p * words + i / 64] |= (uint64) ((code >> p) & 1) << (i % 64);
 		}
-		elac_bitpack(codes, n, width, packed);
-		elac_blob_write(output->out->body, packed, elac_bitpack_bytes(n, width));
+		elac_blob_write(output->out->body, planes, words * sizeof(uint64) * width);
 		done += n;
 	}
 }

@@ -5,10 +5,34 @@
  */
 #include "pgshim.h"
 
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
+
 #include "attr_fixture.h"
 
 long		fixture_calls;
 FixtureKind fixture_kind;
+
+/*
+ * With this OID an operator is the server's own, between values of the type
+ * that the fixture's are of; with none, nothing is known about it.
+ */
+#define SERVER_OPERATOR 65
+
+Oid
+get_func_signature(Oid function, Oid **argtypes, int *nargs)
+{
+	*argtypes = palloc(2 * sizeof(Oid));
+	*nargs = 2;
+	(*argtypes)[0] = (*argtypes)[1] = fixture_type(fixture_kind).type;
+	return BOOLOID;
+}
+
+int16
+get_typlen(Oid type)
+{
+	return fixture_type(fixture_kind).typlen;
+}
 
 static ElacBitmap
 bitmap(uint32 n)
@@ -22,7 +46,7 @@ bitmap(uint32 n)
 }
 
 static void
-check_select(FixtureSection *section, const FixtureColumn *column, ElacPredicate *predicate)
+check_select_once(FixtureSection *section, const FixtureColumn *column, ElacPredicate *predicate)
 {
 	ElacAttrReader *reader = elac_attr_open(&section->section, &column->type, column->n);
 	ElacBitmap	is_true = bitmap(column->n);
@@ -41,8 +65,21 @@ check_select(FixtureSection *section, const FixtureColumn *column, ElacPredicate
 		wrong += ((is_true.words[column->n / 64] | is_unknown.words[column->n / 64]) >> (column->n % 64)) != 0;
 	CHECK_EQ(wrong, 0);
 	if (wrong > 0)
-		printf("# kind %d, predicate kind %d, strategy %d, %d elements\n",
-			   (int) column->kind, (int) predicate->kind, predicate->strategy, predicate->nelements);
+		printf("# kind %d, predicate kind %d, strategy %d, %d elements, operator %u\n",
+			   (int) column->kind, (int) predicate->kind, predicate->strategy, predicate->nelements,
+			   predicate->function.fn_oid);
+}
+
+/* By calls, and by ranges where the operator is known. */
+static void
+check_select(FixtureSection *section, const FixtureColumn *column, ElacPredicate *predicate)
+{
+	check_select_once(section, column, predicate);
+	if (!elac_attr_has_zones(&column->type) || predicate->strategy == 0 || predicate->kind == ELAC_PREDICATE_ALL)
+		return;
+	predicate->function.fn_oid = SERVER_OPERATOR;
+	check_select_once(section, column, predicate);
+	predicate->function.fn_oid = InvalidOid;
 }
 
 static void
@@ -52,8 +89,8 @@ test_kind(FixtureKind kind, uint32 n, uint32 ndistinct, uint32 null_every, bool 
 	FixtureSection section;
 	ElacPredicate predicate;
 	ElacRng		rng;
-	Datum		elements[5];
-	bool		element_nulls[5] = {0};
+	Datum		elements[60];
+	bool		element_nulls[60] = {0};
 
 	fixture_kind = kind;
 	elac_rng_seed(&rng, 17);
@@ -78,7 +115,7 @@ test_kind(FixtureKind kind, uint32 n, uint32 ndistinct, uint32 null_every, bool 
 		for (int round = 0; round < 12; round++)
 		{
 			fixture_predicate(&predicate, round % 2 ? ELAC_PREDICATE_ANY : ELAC_PREDICATE_ALL, strategy);
-			predicate.nelements = round % 6;
+			predicate.nelements = round < 10 ? round % 6 : 60;
 			predicate.elements = elements;
 			predicate.element_nulls = element_nulls;
 			for (int i = 0; i < predicate.nelements; i++)
@@ -191,7 +228,7 @@ test_truth_tables(void)
 }
 
 static long
-calls_of(FixtureSection *section, const FixtureColumn *column, int strategy, Datum arg, uint32 *found)
+calls_of(FixtureSection *section, const FixtureColumn *column, Oid operator, int strategy, Datum arg, uint32 *found)
 {
 	ElacAttrReader *reader = elac_attr_open(&section->section, &column->type, column->n);
 	ElacBitmap	is_true = bitmap(column->n);
@@ -202,6 +239,7 @@ calls_of(FixtureSection *section, const FixtureColumn *column, int strategy, Dat
 	fixture_predicate(&predicate, ELAC_PREDICATE_OPERATOR, strategy);
 	predicate.arg = arg;
 	fixture_calls = 0;
+	predicate.function.fn_oid = operator;
 	elac_attr_select(reader, &predicate, &is_true, &is_unknown);
 	*found = elac_bitmap_count(&is_true);
 	return fixture_calls;
@@ -218,20 +256,26 @@ test_savings(void)
 
 	elac_rng_seed(&rng, 1);
 	/* a dictionary: one call per distinct value */
-	CHECK(calls_of(&section, &few, 3, few.values[0], &found) <= 10);
+	CHECK(calls_of(&section, &few, InvalidOid, 3, few.values[0], &found) <= 10);
 	CHECK(found > 0);
 
 	/* zones: two calls for each of 20 groups, and one group in full at most */
 	for (uint32 i = 0; i < 20000; i++)
 		rising.values[i] = fixture_value(FIXTURE_INT8, i, &rng);
 	section = fixture_write(&rising, NULL);
-	CHECK(calls_of(&section, &rising, 1, rising.values[7000], &found) <= 40 + 1024);
+	CHECK(calls_of(&section, &rising, InvalidOid, 1, rising.values[7000], &found) <= 40 + 1024);
 	CHECK_EQ(found, 7000);
-	CHECK(calls_of(&section, &rising, 5, rising.values[7000], &found) <= 40 + 1024);
+	CHECK(calls_of(&section, &rising, InvalidOid, 5, rising.values[7000], &found) <= 40 + 1024);
 	CHECK_EQ(found, 20000 - 7001);
-	CHECK(calls_of(&section, &rising, 2, rising.values[19999], &found) <= 40);
+	CHECK(calls_of(&section, &rising, InvalidOid, 2, rising.values[19999], &found) <= 40);
 	CHECK_EQ(found, 20000);
-	calls_of(&section, &rising, 3, rising.values[7000], &found);
+	calls_of(&section, &rising, InvalidOid, 3, rising.values[7000], &found);
+	CHECK_EQ(found, 1);
+
+	/* ranges: none */
+	CHECK_EQ(calls_of(&section, &rising, SERVER_OPERATOR, 1, rising.values[7000], &found), 0);
+	CHECK_EQ(found, 7000);
+	CHECK_EQ(calls_of(&section, &rising, SERVER_OPERATOR, 3, rising.values[7000], &found), 0);
 	CHECK_EQ(found, 1);
 }
 
