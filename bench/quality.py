@@ -9,17 +9,24 @@ from datasets import pair_scores
 K = 10
 
 
-def recall(data, metric, answers):
-    """Recall@10; a row as near as the tenth nearest counts, whichever of equals it is."""
-    hits = 0
+def recall(data, metric, answers, truth=None):
+    """
+    Recall@10; a row as near as the tenth nearest counts, whichever of equals it
+    is.  truth: row numbers of the nearest, the data set's own by default; where
+    it has fewer than ten, as many are asked for.
+    """
+    hits = wanted = 0
+    truth = data.truth[metric] if truth is None else truth
     for position, rows in answers.items():
         query = data.queries[position]
-        worst = pair_scores(data.base[data.truth[metric][position][K - 1:K]], query, metric)[0]
+        near_rows = truth[position][:K]
+        wanted += len(near_rows)
+        worst = pair_scores(data.base[near_rows[-1:]], query, metric)[0]
         found = np.array([int(r[0]) for r in rows[:K]], dtype=int)
         if len(found):
             near = pair_scores(data.base[found], query, metric)
-            hits += min(int((near <= worst + 1e-7 * max(1.0, abs(worst))).sum()), K)
-    return hits / (K * len(answers))
+            hits += min(int((near <= worst + 1e-7 * max(1.0, abs(worst))).sum()), len(near_rows))
+    return hits / wanted
 
 
 def ndcg(grades, documents):

@@ -65,6 +65,11 @@ def _head(result):
     return "\n".join(text) + "\n"
 
 
+def _unexpected(point):
+    """The cell that names the plan of a point where it is not the index's."""
+    return ["" if "bench_" in point["plan"] else point["plan"]]
+
+
 def _vectors(part):
     text = [f"\n## Vectors, {METRICS[part['metric']]}\n"]
     systems = part["systems"]
@@ -73,12 +78,19 @@ def _vectors(part):
     recalls = [".90", ".95", ".99"]
     text.append(_rows(["index"] + recalls,
                       [[TITLES[n]] + [s["qps_at_recall"][r] or "not reached" for r in recalls] for n, s in systems.items()]))
-    rows = [[TITLES[n], f"{s['setting']} {p['value']}" + (" (default)" if p["default"] else ""), f"{p['recall_at_10']:.4f}"]
-            + _speed(p) + ([p["plan"]] if "bench_vector" not in p["plan"] else [""])
+    rows = [[TITLES[n], f"{p['setting']} {p['value']}" + (" (default)" if p["default"] else ""), f"{p['recall_at_10']:.4f}"]
+            + _speed(p) + _unexpected(p)
             for n, s in systems.items() for p in s["points"]]
     exact = part["exact"]
     rows.append(["no index", "", f"{exact['recall_at_10']:.4f}"] + _speed(exact) + [""])
     text.append(_rows(["index", "setting", "recall@10"] + SPEED_HEAD + ["plan, if not the index"], rows))
+    filtered = [[f"{f['part']:.0%}", TITLES[n], f"{p['setting']} {p['value']}" + (" (default)" if p["default"] else ""),
+                 f"{p['recall_at_10']:.4f}", p.get("short_answers", 0)] + _speed(p) + _unexpected(p)
+                for n, s in systems.items() for f in s["filters"] for p in f["points"]]
+    if filtered:
+        text.append("With a filter, a random part of the table (HNSW with iterative scans in strict order):\n")
+        text.append(_rows(["passing", "index", "setting", "recall@10", "short answers"] + SPEED_HEAD + ["plan, if not the index"],
+                          sorted(filtered, key=lambda r: -float(r[0].rstrip("%")))))
     return "\n".join(text)
 
 
@@ -120,8 +132,11 @@ def _tick(value, position):
 def _curve(axes, part):
     for name, system in part["systems"].items():
         points = system["points"]
-        axes.plot([p["recall_at_10"] for p in points], [p["qps"] for p in points], marker=MARKERS[name], markersize=4,
-                  color=COLOURS[name], label=TITLES[name])
+        for i, setting in enumerate(sorted({p["setting"] for p in points}, reverse=True)):
+            mine = [p for p in points if p["setting"] == setting]
+            axes.plot([p["recall_at_10"] for p in mine], [p["qps"] for p in mine], marker=MARKERS[name], markersize=4,
+                      color=COLOURS[name], linestyle=("-", "--")[i], label=TITLES[name] + ("" if name != "elacsym" else
+                                                                                        ", " + setting.split(".")[1]))
         default = next(p for p in points if p["default"])
         axes.plot(default["recall_at_10"], default["qps"], marker=MARKERS[name], markersize=10, color=COLOURS[name],
                   markerfacecolor="none", linestyle="none")

@@ -37,6 +37,9 @@ def arguments():
     parser.add_argument("--queries", type=int)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=5.0)
+    parser.add_argument("--no-filters", action="store_true", help="leave out vector queries with a filter")
+    parser.add_argument("--reuse", default="", help="one set: keep table and indexes in the database, take what is there "
+                        "of an earlier run with its figures, kept in this folder; elacsym's index is always made anew")
     return parser.parse_args()
 
 
@@ -48,6 +51,7 @@ class Bench:
         self.rounds, self.budget_s = options.rounds, options.budget
         self.systems = [s for s in options.systems.split(",") if s]
         self.metrics = [m for m in options.metrics.split(",") if m]
+        self.reuse, self.filters = options.reuse, not options.no_filters
         with Connection(self.conninfo) as connection:
             self.pgvector = self._extensions(connection)
             connection.execute(documents.STOP_CONFIG)
@@ -58,8 +62,8 @@ class Bench:
         """pgvector first, if the server has it: elacsym then indexes its types."""
         versions = connection.execute("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
         if versions:
-            connection.execute("CREATE EXTENSION vector")
-        connection.execute("CREATE EXTENSION elacsym")
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        connection.execute("CREATE EXTENSION IF NOT EXISTS elacsym")
         return versions[0][0] if versions else None
 
     def _about(self, connection, options):
