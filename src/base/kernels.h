@@ -91,6 +91,12 @@ typedef struct ElacKernels
 							 float estimate[32], float lower[32]);
 
 	/*
+	 * Positions of the values that are not above a limit (NaN is not), in
+	 * ascending order; out has room for n.  Returns how many.
+	 */
+	size_t		(*select_below) (const float *values, size_t n, float limit, uint32_t *out);
+
+	/*
 	 * Inner product of a query with an ex code: sum q[i] * code[i], codes of
 	 * width 1..7 bits packed low bits first (base/bitpack.h), n of them.
 	 */

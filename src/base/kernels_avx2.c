@@ -410,6 +410,24 @@ avx2_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void *
 	return survivors;
 }
 
+static AVX2 size_t
+avx2_select_below(const float *values, size_t n, float limit, uint32_t *out)
+{
+	const __m256 limits = _mm256_set1_ps(limit);
+	size_t		count = 0;
+
+	for (size_t i = 0; i < n; i += 8)
+	{
+		size_t		present = n - i < 8 ? n - i : 8;
+		__m256		part = present == 8 ? _mm256_loadu_ps(values + i) : avx2_load_tail_f32(values + i, present);
+		unsigned	chosen = (unsigned) _mm256_movemask_ps(_mm256_cmp_ps(part, limits, _CMP_NGT_UQ));
+
+		for (chosen &= (1u << present) - 1; chosen != 0; chosen &= chosen - 1)
+			out[count++] = (uint32_t) (i + (size_t) __builtin_ctz(chosen));
+	}
+	return count;
+}
+
 /* Eight packed values, in the low 8 * width bits of word, as floats. */
 static inline AVX2 __m256
 avx2_unpack8(uint64_t word, __m256i bytes, __m256i shift, __m256i mask)
@@ -474,6 +492,7 @@ const ElacKernels elac_kernels_avx2 = {
 	.fastscan32 = avx2_fastscan32,
 	.tabulate = avx2_tabulate,
 	.bounds32 = avx2_bounds32,
+	.select_below = avx2_select_below,
 	.ip_packed = avx2_ip_packed,
 	.assign_block = avx2_assign_block,
 	.score_block = avx2_score_block,

@@ -364,6 +364,28 @@ avx512_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void
 	return survivors;
 }
 
+static AVX512 size_t
+avx512_select_below(const float *values, size_t n, float limit, uint32_t *out)
+{
+	const __m512 limits = _mm512_set1_ps(limit);
+	__m512i		position = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	size_t		count = 0;
+
+	for (size_t i = 0; i < n; i += 16)
+	{
+		__mmask16	present = avx512_mask16(n - i);
+		__mmask16	chosen = _mm512_mask_cmp_ps_mask(present, _mm512_maskz_loadu_ps(present, values + i), limits, _CMP_NGT_UQ);
+
+		if (chosen != 0)
+		{
+			_mm512_mask_compressstoreu_epi32(out + count, chosen, position);
+			count += (size_t) __builtin_popcount(chosen);
+		}
+		position = _mm512_add_epi32(position, _mm512_set1_epi32(16));
+	}
+	return count;
+}
+
 /* Sixteen packed values, in the low 2 * width bytes of packed, as floats. */
 static inline AVX512 __m512
 avx512_unpack16(__m128i packed, __m512i bytes, __m512i shift, __m512i mask)
@@ -426,6 +448,7 @@ const ElacKernels elac_kernels_avx512 = {
 	.fastscan32 = avx512_fastscan32,
 	.tabulate = avx512_tabulate,
 	.bounds32 = avx512_bounds32,
+	.select_below = avx512_select_below,
 	.ip_packed = avx512_ip_packed,
 	.assign_block = avx512_assign_block,
 	.score_block = avx512_score_block,

@@ -344,6 +344,33 @@ neon_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void *
 	return survivors;
 }
 
+static size_t
+neon_select_below(const float *values, size_t n, float limit, uint32_t *out)
+{
+	const float32x4_t limits = vdupq_n_f32(limit);
+	size_t		count = 0;
+	size_t		i = 0;
+
+	for (; i + 4 <= n; i += 4)
+	{
+		uint32x4_t	above = vcgtq_f32(vld1q_f32(values + i), limits);
+
+		if (vminvq_u32(above) != 0)
+			continue;			/* all of them */
+		for (size_t j = 0; j < 4; j++)
+		{
+			out[count] = (uint32_t) (i + j);
+			count += !(values[i + j] > limit);
+		}
+	}
+	for (; i < n; i++)
+	{
+		out[count] = (uint32_t) i;
+		count += !(values[i] > limit);
+	}
+	return count;
+}
+
 /* Four packed values of word, as floats. */
 static inline float32x4_t
 neon_spread4(uint8x16_t word, uint8x16_t bytes, int32x4_t shift, uint32x4_t mask)
@@ -415,6 +442,7 @@ const ElacKernels elac_kernels_neon = {
 	.fastscan32 = neon_fastscan32,
 	.tabulate = neon_tabulate,
 	.bounds32 = neon_bounds32,
+	.select_below = neon_select_below,
 	.ip_packed = neon_ip_packed,
 	.assign_block = neon_assign_block,
 	.score_block = neon_score_block,

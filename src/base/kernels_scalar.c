@@ -336,6 +336,20 @@ scalar_bounds32(const ElacBoundTerms *terms, const uint32_t sums[32], const void
 	return survivors;
 }
 
+static size_t
+scalar_select_below(const float *values, size_t n, float limit, uint32_t *out)
+{
+	size_t		count = 0;
+
+	/* without a branch: few are selected, and which ones is hard to foresee */
+	for (size_t i = 0; i < n; i++)
+	{
+		out[count] = (uint32_t) i;
+		count += !(values[i] > limit);
+	}
+	return count;
+}
+
 static float
 scalar_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 {
@@ -422,6 +436,7 @@ const ElacKernels elac_kernels_scalar = {
 	.fastscan32 = scalar_fastscan32,
 	.tabulate = scalar_tabulate,
 	.bounds32 = scalar_bounds32,
+	.select_below = scalar_select_below,
 	.ip_packed = scalar_ip_packed,
 	.assign_block = scalar_assign_block,
 	.score_block = scalar_score_block,

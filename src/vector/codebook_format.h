@@ -7,6 +7,13 @@
  *	128				signs of the rotation: 4 * padded / 8 bytes
  *	then			for each cut but the last: uint32 first_leaf[nlists + 1]
  *	then			for each cut: float centroid[nlists][dim], unrotated
+ *	then			for each cut of 128 lists or more: its coded centroids, a block
+ *					for each 32 consecutive lists
+ *						padded/8 units of 32 bytes (layout: fastscan32 in base/kernels.h)
+ *						float add[32], rescale[32], error[32] (rabitq.h): the
+ *						centroid as a document of a list around the mean
+ *						float norm[32]: the centroid's squared length
+ *					(lanes past the last list are zero)
  *	then			uint32 CRC-32C of everything before it
  *
  * Little-endian, no padding between the parts.

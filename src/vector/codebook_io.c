@@ -55,6 +55,9 @@ elac_codebook_emit(const ElacCodebook *codebook, ElacCodebookSink *sink)
 						  ((Size) codebook->cuts[cut].nlists + 1) * sizeof(uint32));
 	for (int cut = 0; cut < codebook->ncuts; cut++)
 		elac_codebook_put(sink, codebook->cuts[cut].centroids, codebook->cuts[cut].nlists * row);
+	for (int cut = 0; cut < codebook->ncuts; cut++)
+		elac_codebook_put(sink, codebook->cuts[cut].codes,
+						  elac_codebook_code_bytes(codebook->padded, codebook->cuts[cut].nlists));
 }
 
 void
@@ -62,6 +65,7 @@ elac_codebook_seal(ElacCodebook *codebook)
 {
 	ElacCodebookSink sink = {NULL, 0};
 
+	elac_codebook_make_codes(codebook);
 	elac_codebook_emit(codebook, &sink);
 	codebook->crc = sink.crc;
 }
@@ -105,6 +109,7 @@ elac_codebook_check_header(ElacBlobReader *reader, const ElacCodebookHeader *hea
 		total += (uint64) header->nlists[cut] * header->dim * sizeof(float);
 		if (cut < header->ncuts - 1)
 			total += ((uint64) header->nlists[cut] + 1) * sizeof(uint32);
+		total += elac_codebook_code_bytes(header->padded, header->nlists[cut]);
 	}
 	if (total != elac_blob_nbytes(reader))
 		elac_corrupted(name, "The codebook has " UINT64_FORMAT " bytes instead of " UINT64_FORMAT ".",
@@ -216,6 +221,17 @@ elac_codebook_read(ElacBlobReader *reader)
 		c->centroids = palloc_extended(nbytes, MCXT_ALLOC_HUGE);
 		elac_codebook_get(reader, &offset, c->centroids, nbytes, &crc);
 		elac_codebook_check_centroids(reader, codebook, cut);
+	}
+	for (int cut = 0; cut < codebook->ncuts; cut++)
+	{
+		ElacCodebookCut *c = &codebook->cuts[cut];
+		Size		nbytes = elac_codebook_code_bytes(codebook->padded, c->nlists);
+
+		/* any bytes are safe to score: they say only which centroids are looked at first */
+		if (nbytes == 0)
+			continue;
+		c->codes = elac_codebook_alloc_codes(CurrentMemoryContext, nbytes);
+		elac_codebook_get(reader, &offset, c->codes, nbytes, &crc);
 	}
 	elac_blob_read(reader, offset, &stored, sizeof(stored));
 	if (stored != crc)

@@ -17,6 +17,7 @@
 
 #include "utils/memutils.h"
 
+#include "vector/sort_items.h"
 #include "vector/vector_private.h"
 
 #define HEAP_FIRST_ITEMS 256
@@ -230,31 +231,24 @@ elac_vector_heap_push(ElacVectorHeap *heap, const ElacVectorCandidate *candidate
 		elac_vector_heap_push_estimate(heap, candidate);
 }
 
-static int
-elac_vector_candidate_compare(const void *a, const void *b)
-{
-	const ElacVectorCandidate *x = a;
-	const ElacVectorCandidate *y = b;
-
-	if (x->lower != y->lower)
-		return x->lower < y->lower ? -1 : 1;
-	if (x->source != y->source)
-		return x->source < y->source ? -1 : 1;
-	return x->doc < y->doc ? -1 : x->doc > y->doc ? 1 : 0;
-}
-
 ElacVectorCandidate *
 elac_vector_heap_finish(ElacVectorHeap *heap, uint32 *ncandidates)
 {
-	ElacVectorCandidate *items = heap->items;
+	ElacVectorCandidate *sorted;
+	ElacSortItem *order;
 
 	if (heap->bounded)
 		elac_vector_heap_sift(heap);
-	qsort(items, heap->n, sizeof(ElacVectorCandidate), elac_vector_candidate_compare);
+	sorted = palloc_extended(Max(heap->n, 1) * sizeof(ElacVectorCandidate), MCXT_ALLOC_HUGE);
+	order = palloc_extended(Max(heap->n, 1) * sizeof(ElacSortItem), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < heap->n; i++)
+		order[i] = elac_sort_item(heap->items[i].lower, i);
+	elac_sort_items(order, heap->n);
+	for (uint32 i = 0; i < heap->n; i++)
+		sorted[i] = heap->items[elac_sort_payload(order[i])];
+	pfree(order);
 	*ncandidates = heap->n;
 	heap->n = 0;
 	heap->nuppers = 0;
-	heap->allocated = Min(heap->allocated, HEAP_FIRST_ITEMS);
-	heap->items = palloc(heap->allocated * sizeof(ElacVectorCandidate));
-	return items;
+	return sorted;
 }

@@ -32,16 +32,8 @@ extern const uint8 *elac_vector_load_block(ElacVectorReader *reader, uint32 bloc
 /* Loads run_leaf and run_first, validated; for cuts above the finest. */
 extern void elac_vector_load_runs(ElacVectorReader *reader);
 
-/* What the lists of a cut are to a query. */
-typedef struct ElacQueryCut
-{
-	uint32	   *order;			/* lists by ascending distance; NULL = not computed yet */
-	float	   *add;			/* g_add: the list's part of the estimate */
-	float	   *lambda;			/* factor of the codes' `add` */
-	float	   *spread;			/* factor of the codes' `error` */
-	float	   *distance;		/* add in the order of order */
-	ElacVectorLists lists;
-} ElacQueryCut;
+/* The lists of a cut to a query; of vector_lists.c. */
+typedef struct ElacQueryCut ElacQueryCut;
 
 struct ElacVectorQuery
 {
@@ -49,6 +41,7 @@ struct ElacVectorQuery
 	MemoryContext context;
 	double		epsilon;
 	float	   *vector;			/* prepared, dim floats */
+	float		square;			/* its squared length */
 	float	   *rotated;		/* relative to the mean under L2, padded floats */
 	float		half_sum;		/* sum(rotated) / 2 */
 	float	   *table;			/* padded / 4 exact tables of 16; NULL until asked for */
@@ -57,15 +50,15 @@ struct ElacVectorQuery
 	float		lut_offset;
 	float		lut_deviation;	/* of that approximation's error */
 	float		lut_error;		/* bound of it */
-	ElacQueryCut cuts[ELAC_CODEBOOK_MAX_CUTS];
+	ElacQueryCut *cuts[ELAC_CODEBOOK_MAX_CUTS]; /* NULL until asked for */
 };
 
-/* What a list is to a query: see ElacQueryCut. */
+/* What a list is to a query. */
 typedef struct ElacListTerms
 {
-	float		add;
-	float		lambda;
-	float		spread;
+	float		add;			/* g_add: the list's part of the estimate, its centroid's distance */
+	float		lambda;			/* factor of the codes' `add` */
+	float		spread;			/* factor of the codes' `error` */
 } ElacListTerms;
 
 /* The query's numbers for a list. */

@@ -545,6 +545,30 @@ check_bounds(const ElacKernels *k, const Guarded *area)
 	}
 }
 
+static void
+check_select(const ElacKernels *k, size_t n, const Guarded *area)
+{
+	float	   *values = guarded_last(&area[0], n * sizeof(float));
+	uint32_t   *out = guarded_last(&area[1], n * sizeof(uint32_t));
+	static const float limits[] = {-INFINITY, -0.9f, 0, 0.9f, INFINITY, NAN};
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = elac_rng_below(&rng, 20) == 0 ? NAN : (float) (int) (random_float() * 10) / 10;
+	for (size_t l = 0; l < sizeof(limits) / sizeof(limits[0]); l++)
+	{
+		size_t		count = k->select_below(values, n, limits[l], out);
+		size_t		at = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (!(values[i] > limits[l]))
+			{
+				CHECK(at < count && out[at] == i);
+				at++;
+			}
+		CHECK_EQ(count, at);
+	}
+}
+
 /* Scores against double precision; the nearest is the first of the smallest scores. */
 static void
 check_assign(const ElacKernels *k, size_t nrows, size_t ncentroids, size_t dim)
@@ -670,6 +694,9 @@ check_implementation(const ElacKernels *k, const Guarded *area)
 	check_tabulate_special(k);
 	for (int i = 0; i < 200; i++)
 		check_bounds(k, area);
+	for (size_t n = 0; n <= 100; n++)
+		check_select(k, n, area);
+	check_select(k, 5000, area);
 	check_assign_special(k);
 	for (size_t rows = 0; rows <= 17; rows++)
 		for (size_t centroids = 0; centroids <= 70; centroids += centroids % 16 < 2 || centroids % 16 == 15 ? 1 : 6)

@@ -234,7 +234,7 @@ test_widths(void)
 				 * a bit halves the error, until floats end; few dimensions
 				 * scatter, or are exact but for the 8 bits of the tables
 				 */
-				CHECK(sqrt(square) < Max((dim < 15 ? 1.1 : 0.8) * previous, (dim < 15 ? 1e-3 : 2e-5) * sqrt(spread)));
+				CHECK(sqrt(square) < Max((dim < 15 ? 1.1 : 0.8) * previous, (dim < 15 ? 2e-3 : 2e-5) * sqrt(spread)));
 				previous = sqrt(square);
 				if (verbose && metric == ELAC_METRIC_L2)
 					printf("# dim %d bits %d: relative error %.6f\n", dim, bits, previous / sqrt(spread));
