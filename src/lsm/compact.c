@@ -1,15 +1,20 @@
 /*
  * compact.c
  *	  Merges segments: as the policy in pick.c says, all into one, or all into
- *	  one under a codebook trained anew.
+ *	  one under another codebook.
  *
  * Holds the maintenance lock throughout, so the live bits read before a merge
  * are those at its publish: VACUUM waits.  Inserts and queries go on.
  *
- * The manifest has one codebook, so training anew rewrites every segment, in
- * one publish.  It happens when an index has four times the rows that its
- * codebook was trained for (twice, when a full merge rewrites all anyway): over
- * an index's life each row is encoded anew a constant number of times.
+ * The manifest has one codebook, so another one rewrites every segment, in one
+ * publish.  That is considered when half of the documents would be rewritten
+ * anyway, so it at most doubles the work: then the lists are examined
+ * (codebook_adapt.h), and when they have become too long, too short or lie
+ * beside their documents, either some lists change and most codes are copied,
+ * or a codebook is trained anew.  It is trained anew, too, as soon as an index
+ * has four times the rows that its codebook was made for (twice, in a full
+ * merge).  So over an index's life each row is encoded a bounded number of
+ * times for its growth, and otherwise when the data changes.
  */
 #include "postgres.h"
 
@@ -26,6 +31,7 @@
 
 #define RETRAIN_FACTOR 4
 #define RETRAIN_FACTOR_FULL 2
+#define EXAMINE_PART 2			/* lists are examined when one half of the documents is rewritten */
 #define ROOM_FOR_FLUSH 8		/* segments that a flush may add */
 
 /* One publish of merges, under way. */
@@ -35,8 +41,10 @@ typedef struct Compaction
 	ElacSnapshot *snapshot;
 	uint32		ndead[ELAC_MAX_SEGMENTS];
 	uint64		nlive;			/* of all segments */
+	bool		for_room;		/* only to have fewer segments, now */
 	const ElacCodebook *codebook;	/* of the output */
-	ElacBlobRef codebook_ref;	/* id 0 unless trained by this compaction */
+	ElacBlobRef codebook_ref;	/* id 0 unless made by this compaction */
+	ElacAdapt  *adapt;			/* how the codebook is derived from the one before, or NULL */
 	bool		leftovers;		/* an output was empty: its pages are for a sweep */
 	int			nremoved;
 	uint64		removed[ELAC_MAX_SEGMENTS];
@@ -68,6 +76,16 @@ compact_live(const Compaction *compaction, int i)
 	return compaction->snapshot->manifest->segments[i].ndocs - compaction->ndead[i];
 }
 
+static void
+compact_input(Compaction *compaction, int i, ElacMergeInput *input)
+{
+	ElacSnapshot *snapshot = compaction->snapshot;
+	uint32		ndead;
+
+	input->segment = elac_snapshot_segment(snapshot, i);
+	input->live = elac_live_read(compaction->job->index, &snapshot->manifest->segments[i], &ndead);
+}
+
 /*
  * Merges segments chosen[0 .. n-1] into one more output; into none when no
  * document is alive.  The output goes where the inputs are: to the store as
@@ -94,17 +112,14 @@ compact_group(Compaction *compaction, const int *chosen, int n)
 		return;
 	for (int i = 0; i < n; i++)
 	{
-		const ElacSegmentRef *input = &snapshot->manifest->segments[chosen[i]];
-		uint32		ndead;
-
-		inputs[i].segment = elac_snapshot_segment(snapshot, chosen[i]);
-		inputs[i].live = elac_live_read(job->index, input, &ndead);
-		if (input->body.home == ELAC_HOME_REMOTE)
+		compact_input(compaction, chosen[i], &inputs[i]);
+		if (snapshot->manifest->segments[chosen[i]].body.home == ELAC_HOME_REMOTE)
 			store = elac_snapshot_store(snapshot);
 	}
 	id = elac_manifest_allocate_ids(job->index, ELAC_SEGMENT_IDS);
-	elac_segment_merge(job->index, snapshot->type, inputs, n, compaction->codebook, job->fetch, job->fetch_arg,
-					   id, elac_pick_level(nlive), store, snapshot->key_prefix, ref, &carried);
+	elac_segment_merge(job->index, snapshot->type, inputs, n, compaction->codebook, compaction->adapt,
+					   job->fetch, job->fetch_arg, id, elac_pick_level(nlive), store, snapshot->key_prefix, ref,
+					   &carried);
 	if (ref->ndocs > 0)
 		compaction->nadded++;
 	else
@@ -161,9 +176,13 @@ compact_pick(const Compaction *compaction, int *chosen)
 	ElacPickSegment segments[ELAC_MAX_SEGMENTS];
 	int			positions[ELAC_MAX_SEGMENTS];
 	int			nsegments = 0;
+	uint64		docs_max = compaction->job->merge_docs_max;
 	uint32		level;
 	int			n;
 
+	/* without places in the manifest nothing can be put off */
+	if (docs_max == 0 || compaction->for_room)
+		docs_max = ELAC_SEGMENT_DOCS_MAX;
 	for (int i = 0; i < snapshot->nsegments; i++)
 	{
 		const ElacSegmentRef *ref = &snapshot->manifest->segments[i];
@@ -175,7 +194,7 @@ compact_pick(const Compaction *compaction, int *chosen)
 		segments[nsegments].level = ref->level;
 		positions[nsegments++] = i;
 	}
-	n = elac_pick_merge(segments, nsegments, chosen, &level);
+	n = elac_pick_merge_below(segments, nsegments, docs_max, chosen, &level);
 	for (int i = 0; i < n; i++)
 		chosen[i] = positions[chosen[i]];
 	return n;
@@ -184,21 +203,49 @@ compact_pick(const Compaction *compaction, int *chosen)
 /* What to do in one round. */
 typedef enum CompactAim
 {
+	COMPACT_NOTHING,
 	COMPACT_POLICY,				/* what pick.c chooses */
 	COMPACT_ALL,				/* everything into one */
-	COMPACT_RETRAIN				/* the same under a new codebook */
+	COMPACT_ADAPT,				/* the same under a codebook of which some lists have changed */
+	COMPACT_TRAIN				/* the same under a new codebook */
 } CompactAim;
 
-/* Whether the codebook was trained for too few rows, and can be trained now. */
+/* Whether all segments can be rewritten under another codebook now. */
 static bool
-compact_wants_training(const Compaction *compaction, int factor)
+compact_may_change_codebook(const Compaction *compaction)
 {
 	const ElacManifest *manifest = compaction->snapshot->manifest;
+	const ElacJob *job = compaction->job;
 
-	if (compaction->job->local_only && manifest->store[0] != '\0')
+	/* an index being built gets the codebook that suits it when it is complete */
+	if (job->fetch == NULL || job->unshared || compaction->for_room || (job->local_only && manifest->store[0] != '\0') ||
+		(job->merge_docs_max > 0 && compaction->nlive > job->merge_docs_max))
 		return false;
-	return manifest->codebook.id != 0 && compaction->job->fetch != NULL && compaction->nlive > 0 &&
-		compaction->nlive / factor >= Max(manifest->rows_trained, 1);
+	return manifest->codebook.id != 0 && compaction->nlive > 0;
+}
+
+/* What the lists of all segments need. */
+static CompactAim
+compact_examine(Compaction *compaction, CompactAim otherwise)
+{
+	ElacSnapshot *snapshot = compaction->snapshot;
+	int			n = snapshot->nsegments;
+	ElacMergeInput *inputs = palloc0(n * sizeof(ElacMergeInput));
+	ElacCodebook *derived;
+
+	for (int i = 0; i < n; i++)
+		compact_input(compaction, i, &inputs[i]);
+	switch (elac_segment_examine(inputs, n, elac_codebook_get(snapshot, snapshot->manifest->codebook.id),
+								 &compaction->adapt, &derived))
+	{
+		case ELAC_ADAPT_TRAIN:
+			return COMPACT_TRAIN;
+		case ELAC_ADAPT_LISTS:
+			compaction->codebook = derived;
+			return COMPACT_ADAPT;
+		default:
+			return otherwise;
+	}
 }
 
 /* A full merge would change nothing. */
@@ -218,24 +265,54 @@ compact_is_compact(const Compaction *compaction)
 	return true;
 }
 
+/* Decides what to do; chosen and n are set for COMPACT_POLICY. */
+static CompactAim
+compact_aim(Compaction *compaction, bool full, int *chosen, int *n)
+{
+	CompactAim	aim = full ? COMPACT_ALL : COMPACT_POLICY;
+	uint64		rewritten = compaction->nlive;
+	bool		upkeep = compact_may_change_codebook(compaction);
+
+	if (upkeep && compaction->nlive / (full ? RETRAIN_FACTOR_FULL : RETRAIN_FACTOR) >=
+		Max(compaction->snapshot->manifest->rows_trained, 1))
+		return COMPACT_TRAIN;
+	if (full)
+	{
+		if (compact_is_compact(compaction))
+			aim = COMPACT_NOTHING;
+	}
+	else
+	{
+		*n = compact_pick(compaction, chosen);
+		if (*n == 0)
+			return COMPACT_NOTHING;
+		rewritten = 0;
+		for (int i = 0; i < *n; i++)
+			rewritten += compact_live(compaction, chosen[i]);
+	}
+	if (upkeep && rewritten >= compaction->nlive / EXAMINE_PART)
+		aim = compact_examine(compaction, aim);
+	return aim;
+}
+
 /* The round itself; 0 when there is nothing to do. */
 static int
-compact_round_begun(Compaction *compaction, CompactAim aim)
+compact_round_begun(Compaction *compaction, bool full)
 {
 	ElacSnapshot *snapshot = compaction->snapshot;
+	ElacJob    *job = compaction->job;
 	int			chosen[ELAC_MAX_SEGMENTS];
 	int			n = 0;
 	ElacBuilding building;
+	CompactAim	aim = compact_aim(compaction, full, chosen, &n);
 
-	if (aim == COMPACT_POLICY && (n = compact_pick(compaction, chosen)) == 0)
+	if (aim == COMPACT_NOTHING)
 		return 0;
-	if (aim == COMPACT_ALL && compact_is_compact(compaction))
-		return 0;
-
-	elac_building_begin(compaction->job->index, &building);
-	if (aim == COMPACT_RETRAIN)
-		compaction->codebook = elac_train_from_heap(compaction->job, snapshot, compaction->nlive,
-													&compaction->codebook_ref);
+	elac_building_begin(job->index, &building);
+	if (aim == COMPACT_TRAIN)
+		compaction->codebook = elac_train_from_heap(job, snapshot, compaction->nlive, &compaction->codebook_ref);
+	else if (aim == COMPACT_ADAPT)
+		elac_train_write(job->index, unconstify(ElacCodebook *, compaction->codebook), &compaction->codebook_ref);
 	else
 		compaction->codebook = elac_codebook_get(snapshot, snapshot->manifest->codebook.id);
 	if (aim == COMPACT_POLICY)
@@ -244,7 +321,7 @@ compact_round_begun(Compaction *compaction, CompactAim aim)
 		compact_all_groups(compaction);
 	compact_publish(compaction);
 	if (!compaction->leftovers)
-		elac_building_end(compaction->job->index, &building);
+		elac_building_end(job->index, &building);
 	return Max(compaction->nadded, 1);
 }
 
@@ -253,18 +330,16 @@ compact_round_begun(Compaction *compaction, CompactAim aim)
  * Returns the number of segments made, at least 1 when something was done.
  */
 static int
-compact_round(ElacJob *job, bool full, bool may_train)
+compact_round(ElacJob *job, bool full, bool for_room)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym compaction", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Compaction *compaction = compact_begin(job);
-	CompactAim	aim = full ? COMPACT_ALL : COMPACT_POLICY;
 	int			merges;
 
 	CHECK_FOR_INTERRUPTS();
-	if (may_train && compact_wants_training(compaction, full ? RETRAIN_FACTOR_FULL : RETRAIN_FACTOR))
-		aim = COMPACT_RETRAIN;
-	merges = compact_round_begun(compaction, aim);
+	compaction->for_room = for_room;
+	merges = compact_round_begun(compaction, full);
 	elac_snapshot_release(compaction->snapshot);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -285,7 +360,7 @@ elac_compact_make_room(ElacJob *job)
 		uint32		nsegments = manifest->nsegments;
 
 		pfree(manifest);
-		if (nsegments + ROOM_FOR_FLUSH <= ELAC_MAX_SEGMENTS || compact_round(job, false, false) == 0)
+		if (nsegments + ROOM_FOR_FLUSH <= ELAC_MAX_SEGMENTS || compact_round(job, false, true) == 0)
 			return;
 	}
 }
@@ -297,7 +372,7 @@ elac_lsm_compact(ElacJob *job, bool full)
 
 	elac_maintenance_lock(job->index, true);
 	elac_retire_list(job);
-	merges = compact_round(job, full, true);
+	merges = compact_round(job, full, false);
 	if (!full && merges > 0)
 	{
 		int			more;

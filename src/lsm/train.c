@@ -64,17 +64,24 @@ train_slot(TrainSample *sample)
 	return sample->vectors + sample->nvectors * sample->params.dim;
 }
 
-static ElacCodebook *
-train_finish(TrainSample *sample, Relation index, ElacBlobRef *ref)
+void
+elac_train_write(Relation index, ElacCodebook *codebook, ElacBlobRef *ref)
 {
-	ElacCodebook *codebook = elac_codebook_train(&sample->params, sample->vectors, sample->nvectors);
 	uint64		id = elac_manifest_allocate_ids(index, 1);
 	ElacBlobWriter *writer = elac_blob_create(index, id, NULL, NULL);
 
 	elac_codebook_write(codebook, writer);
 	elac_blob_finish(writer, ref);
 	elac_codebook_set_id(codebook, id);
+}
+
+static ElacCodebook *
+train_finish(TrainSample *sample, Relation index, ElacBlobRef *ref)
+{
+	ElacCodebook *codebook = elac_codebook_train(&sample->params, sample->vectors, sample->nvectors);
+
 	pfree(sample->vectors);
+	elac_train_write(index, codebook, ref);
 	return codebook;
 }
 

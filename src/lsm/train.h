@@ -23,4 +23,7 @@ extern ElacCodebook *elac_train_from_delta(ElacSnapshot *snapshot, uint64 nrows,
  */
 extern ElacCodebook *elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref);
 
+/* Writes a codebook that was made otherwise and gives it an id. */
+extern void elac_train_write(Relation index, ElacCodebook *codebook, ElacBlobRef *ref);
+
 #endif							/* ELAC_TRAIN_H */

@@ -3,41 +3,76 @@
  *	  Merges segments into one: decides what is carried over, numbers it,
  *	  writes the sections.
  *
- * 1. Decide.  A document that is live is carried over.  Its leaf is the one
- *    stored where codebook and cut stay the same, for then its code can be
- *    copied; else its vector is fetched from the heap, which also tells
- *    whether the row is still there.  The cut follows from the number of
- *    documents, and that from how many were gone: repeated until it stands.
+ * 1. Decide.  A document that is live is carried over.  Where its code means
+ *    the same in the new segment, its leaf is as stored; else its vector is read
+ *    from the heap, which also tells whether the row is still there, and
+ *    encoded at once.  Codes so made are kept in a spool.
  * 2. Number.  By class and leaf, then input, then number in the input: a
  *    counting sort.  Without a vector column, by input and number.
- * 3. Write.  Sections are merged by their own modules through the maps;
- *    vectors are added one by one, codes copied or encoded anew.
+ * 3. Write.  Sections are merged by their own modules through the maps; codes
+ *    are copied from the inputs or taken from the spool.
  *
- * Memory: 8 bytes per input document, and the state of one section at a time.
+ * Under a codebook derived from the inputs' (codebook_adapt.h) documents of
+ * lists that are gone are read from the heap, and of the lists near a new
+ * centroid those that may be nearer to it.
+ *
+ * Rows are read from the heap in its order, some at a time.
+ *
+ * Memory: 8 bytes per input document (12 when some are read from the heap),
+ * maintenance_work_mem for the spool, and the state of one section at a time.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "segment/code_wave.h"
+#include "segment/merge_spool.h"
 #include "segment/segment_internal.h"
+#include "vector/vector_decode.h"
 
 #define MERGE_TIDS 1024			/* docmap entries looked at a time */
-#define MERGE_WAVE_BYTES (8 * 1024 * 1024)	/* of a remote vector section, fetched in one wave */
+
+/* Rows read from the heap in its order at a time: at least so many, and what a part of the memory holds. */
+#define MERGE_PENDING_MIN 65536
+#define MERGE_PENDING_PART 16
+
+/* Memory of each of the section writer's spools, and of rotated centroids. */
+#define MERGE_WRITER_BYTES ((Size) 16 * 1024 * 1024)
+#define MERGE_CENTROID_BYTES ((Size) 8 * 1024 * 1024)
 
 typedef struct MergeSource
 {
 	ElacSegment *segment;
 	const ElacBitmap *live;
 	uint32		ndocs;
-	uint32		base;			/* number of its first document in ElacMerge.origin */
-	bool		same;			/* its codebook and bits are those of the result */
-	bool		fetched;		/* its vectors were fetched, all */
-	uint32		list;			/* first list whose codes were not asked for yet */
-	ElacDoc		near;			/* documents before this one were */
+	uint32		nlive;
+	uint32		base;			/* number of its first document in what merge_origins() gives */
 	uint32	   *keys;			/* leaf, nleaves for NAN, nleaves + 1 for NULL; ELAC_INVALID_DOC = dropped */
+	uint32	   *slots;			/* number in the spool, ELAC_INVALID_DOC = code is copied; NULL = all are */
 	ElacDoc    *map;			/* new number; ELAC_INVALID_DOC = dropped */
+	CodeWave	wave;
+	/* vectors: how this source's codebook and the new one go together */
+	ElacVectorReader *vector;	/* NULL without a vector column */
+	const ElacCodebook *codebook;
+	bool		same;			/* it is the new one */
+	bool		adapted;		/* the new one is derived from it */
+	bool		same_bits;
+	ElacVectorDecoder *decoder; /* NULL until needed */
+	/* the leaf that was met last */
+	int64		leaf;			/* -1: none */
+	uint32		new_leaf;		/* ELAC_ADAPT_NOWHERE: to be found */
+	bool		copy;			/* its codes can be copied */
+	bool		watch;			/* but some documents may be nearer to a new centroid */
 } MergeSource;
+
+/* A row to be read. */
+typedef struct MergePending
+{
+	ItemPointerData tid;
+	ElacDoc		doc;
+	uint32		leaf;			/* ELAC_ADAPT_NOWHERE: to be found */
+} MergePending;
 
 struct ElacMerge
 {
@@ -45,19 +80,27 @@ struct ElacMerge
 	MemoryContext result_context;
 	const ElacRowType *type;
 	const ElacCodebook *codebook;
+	ElacAdapt  *adapt;			/* or NULL */
 	ElacVectorFetch fetch;
 	void	   *fetch_arg;
 	int			nsources;
 	MergeSource *sources;
 	uint64		ninput;			/* documents of all inputs */
+	uint32		nlive;			/* of them */
 	uint32		ndocs;			/* carried over */
 	uint32		nleaves;		/* 0 without a vector column */
 	uint32	   *first;			/* first document of each key, nleaves + 3 of them */
+	/* vectors */
+	int			bits;
+	int			cut;			/* that suits nlive: known before any row is read */
 	float	   *vector;			/* room for one */
-	float	   *zero;			/* stands for a vector that vanished */
-	uint32		nlost;
-	Size		lost_allocated;
-	ElacDoc    *lost;
+	float	   *rotated;
+	ElacVectorEncoder *encoder; /* these are NULL until a row has to be read */
+	uint8	   *coded;
+	MergeSpool *spool;
+	Size		npending;
+	Size		max_pending;
+	MergePending *pending;
 };
 
 static bool
@@ -70,150 +113,209 @@ static void
 merge_add_source(ElacMerge *merge, int i, const ElacMergeInput *input)
 {
 	MergeSource *source = &merge->sources[i];
-	const ElacSchema *schema = merge->type->schema;
 	const ElacSegmentRef *ref = elac_segment_ref(input->segment);
 
 	source->segment = input->segment;
 	source->live = input->live;
 	source->ndocs = ref->ndocs;
 	source->base = (uint32) merge->ninput;
+	source->leaf = -1;
 	if (input->live->nbits != ref->ndocs)
 		elog(ERROR, "live bitmap of %u documents for a segment of %u", input->live->nbits, ref->ndocs);
+	source->nlive = elac_bitmap_count(input->live);
+	merge->nlive += source->nlive;
 	merge->ninput += ref->ndocs;
 	if (merge->ninput >= UINT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("cannot merge " UINT64_FORMAT " documents into one segment", merge->ninput)));
 	if (merge_has_vector(merge))
-		source->same = ref->codebook == elac_codebook_id(merge->codebook) && ref->codebook != 0 &&
-			elac_vector_bits(elac_segment_vector(input->segment)) == schema->columns[schema->vector_column].bits;
+	{
+		source->vector = elac_segment_vector(input->segment);
+		source->codebook = input->segment->codebook;
+		source->same = ref->codebook == elac_codebook_id(merge->codebook) && ref->codebook != 0;
+		source->adapted = !source->same && merge->adapt != NULL &&
+			ref->codebook == elac_codebook_id(elac_adapt_codebook(merge->adapt)) && ref->codebook != 0;
+		source->same_bits = elac_vector_bits(source->vector) == merge->bits;
+	}
 	source->map = MemoryContextAllocHuge(merge->result_context, mul_size((Size) ref->ndocs + 1, sizeof(ElacDoc)));
 	source->keys = MemoryContextAllocHuge(merge->context, mul_size((Size) ref->ndocs + 1, sizeof(uint32)));
+	elac_code_wave_begin(&source->wave, source->segment);
 }
 
 /* ---- 1. decide ---- */
 
-static uint32
-merge_key(const ElacMerge *merge, int class, uint32 leaf)
+/* What becomes of the documents of a leaf. */
+static void
+merge_enter_leaf(ElacMerge *merge, MergeSource *source, uint32 leaf)
 {
-	switch (class)
+	int			cut = elac_vector_cut(source->vector);
+	uint32		list = elac_codebook_list_of_leaf(source->codebook, cut, leaf);
+	uint32		adapt_list = 0;
+
+	source->leaf = leaf;
+	source->new_leaf = ELAC_ADAPT_NOWHERE;
+	if (source->same)
+		source->new_leaf = leaf;
+	else if (source->adapted)
 	{
-		case ELAC_VECTOR_FINITE:
-			if (leaf >= merge->nleaves)
-				elog(ERROR, "leaf %u is out of range", leaf);
-			return leaf;
+		adapt_list = elac_adapt_list(merge->adapt, leaf);
+		source->new_leaf = elac_adapt_leaf(merge->adapt, adapt_list);
+	}
+	source->copy = source->new_leaf != ELAC_ADAPT_NOWHERE && source->same_bits &&
+		elac_codebook_same_list(source->codebook, cut, list, merge->codebook, merge->cut,
+								elac_codebook_list_of_leaf(merge->codebook, merge->cut, source->new_leaf));
+	source->watch = source->copy && source->adapted && elac_adapt_is_near(merge->adapt, adapt_list);
+	/* a row that is read can as well be given its best list */
+	if (!source->copy && !source->same)
+		source->new_leaf = ELAC_ADAPT_NOWHERE;
+}
+
+/* Whether a document of a list near a new centroid may belong there. */
+static bool
+merge_may_move(ElacMerge *merge, MergeSource *source, ElacDoc doc)
+{
+	float		deviation;
+
+	if (source->decoder == NULL)
+		source->decoder = elac_vector_decoder_begin(source->vector);
+	elac_code_wave_ask(&source->wave, doc);
+	if (!elac_vector_decode(source->decoder, doc, merge->rotated, &deviation))
+		return true;
+	return elac_adapt_may_move(merge->adapt, elac_adapt_list(merge->adapt, (uint32) source->leaf), merge->rotated,
+							   deviation);
+}
+
+/* What reading rows needs. */
+static void
+merge_begin_reading(ElacMerge *merge, MergeSource *source)
+{
+	Size		memory = (Size) maintenance_work_mem * 1024;
+
+	if (merge->fetch == NULL)
+		elog(ERROR, "vectors have to be encoded anew but cannot be fetched");
+	if (merge->spool == NULL)
+	{
+		merge->encoder = elac_vector_encoder_begin(merge->codebook, merge->bits, merge->cut, MERGE_CENTROID_BYTES);
+		merge->coded = palloc(elac_vector_encoder_bytes(merge->encoder));
+		merge->spool = elac_merge_spool_begin(elac_vector_encoder_bytes(merge->encoder), merge->nlive, merge->nleaves,
+											  memory);
+		merge->max_pending = Max(memory / MERGE_PENDING_PART / sizeof(MergePending), MERGE_PENDING_MIN);
+		merge->max_pending = Min(merge->max_pending, merge->nlive);
+		merge->pending = MemoryContextAllocHuge(merge->context, mul_size(merge->max_pending, sizeof(MergePending)));
+	}
+	if (source->slots == NULL)
+	{
+		source->slots = MemoryContextAllocHuge(merge->context, mul_size((Size) source->ndocs + 1, sizeof(uint32)));
+		for (uint32 doc = 0; doc < source->ndocs; doc++)
+			source->slots[doc] = ELAC_INVALID_DOC;
+	}
+}
+
+static int
+merge_compare_pending(const void *a, const void *b)
+{
+	const MergePending *left = a;
+	const MergePending *right = b;
+	BlockNumber left_block = ItemPointerGetBlockNumber(&left->tid);
+	BlockNumber right_block = ItemPointerGetBlockNumber(&right->tid);
+
+	if (left_block != right_block)
+		return left_block < right_block ? -1 : 1;
+	return (int) ItemPointerGetOffsetNumber(&left->tid) - (int) ItemPointerGetOffsetNumber(&right->tid);
+}
+
+/* Reads the rows that are pending, all of one source; returns how many were there. */
+static uint32
+merge_read_pending(ElacMerge *merge, MergeSource *source)
+{
+	uint32		found = 0;
+
+	qsort(merge->pending, merge->npending, sizeof(MergePending), merge_compare_pending);
+	for (Size i = 0; i < merge->npending; i++)
+	{
+		MergePending *row = &merge->pending[i];
+
+		CHECK_FOR_INTERRUPTS();
+		/* a vector of another class belongs to a later row at the same place */
+		if (merge->fetch(merge->fetch_arg, &row->tid, merge->vector) != ELAC_VECTOR_FINITE)
+			continue;
+		if (row->leaf == ELAC_ADAPT_NOWHERE)
+			row->leaf = elac_codebook_assign(merge->codebook, merge->vector);
+		elac_vector_encode(merge->encoder, row->leaf, merge->vector, merge->coded);
+		source->keys[row->doc] = row->leaf;
+		source->slots[row->doc] = elac_merge_spool_put(merge->spool, row->leaf, merge->coded);
+		found++;
+	}
+	merge->npending = 0;
+	return found;
+}
+
+/*
+ * The key of a live document, or ELAC_INVALID_DOC when its row has to be read.
+ * Rows without a finite vector have no code: theirs is as stored.
+ */
+static uint32
+merge_stored_key(ElacMerge *merge, MergeSource *source, ElacDoc doc)
+{
+	uint32		leaf;
+
+	if (!merge_has_vector(merge))
+		return 0;
+	switch (elac_vector_doc_class(source->vector, doc))
+	{
 		case ELAC_VECTOR_NAN:
 			return merge->nleaves;
 		case ELAC_VECTOR_NULL:
 			return merge->nleaves + 1;
 		default:
-			return ELAC_INVALID_DOC;	/* the row is gone */
+			break;
 	}
-}
-
-/* Fetches the vector of a row into merge->vector; -1 when the row is gone. */
-static int
-merge_fetch(ElacMerge *merge, ItemPointer tid)
-{
-	if (merge->fetch == NULL)
-		elog(ERROR, "vectors have to be encoded anew but cannot be fetched");
-	return merge->fetch(merge->fetch_arg, tid, merge->vector);
-}
-
-/* The key of a live document from what its segment has stored. */
-static uint32
-merge_stored_key(const ElacMerge *merge, const MergeSource *source, ElacDoc doc)
-{
-	ElacVectorReader *reader = elac_segment_vector(source->segment);
-	ElacVectorClass class = elac_vector_doc_class(reader, doc);
-
-	return merge_key(merge, class, class == ELAC_VECTOR_FINITE ? elac_vector_doc_leaf(reader, doc) : 0);
-}
-
-/*
- * The key of a live document from the heap.  Rows without a finite vector
- * have no code that a codebook could change: theirs is as stored.
- */
-static uint32
-merge_fetched_key(ElacMerge *merge, const MergeSource *source, ElacDoc doc, ItemPointer tid)
-{
-	ElacVectorClass stored = elac_vector_doc_class(elac_segment_vector(source->segment), doc);
-	int			class;
-
-	if (stored != ELAC_VECTOR_FINITE)
-		return merge_key(merge, stored, 0);
-	class = merge_fetch(merge, tid);
-	/* a vector of another class belongs to a later row at the same place */
-	if (class != ELAC_VECTOR_FINITE)
+	leaf = elac_vector_doc_leaf(source->vector, doc);
+	if (source->leaf != leaf)
+		merge_enter_leaf(merge, source, leaf);
+	if (!source->copy || (source->watch && merge_may_move(merge, source, doc)))
 		return ELAC_INVALID_DOC;
-	return merge_key(merge, class, elac_codebook_assign(merge->codebook, merge->vector));
+	return source->new_leaf;
 }
 
 /* Sets the keys of a source; returns the number of documents carried over. */
 static uint32
-merge_decide_source(ElacMerge *merge, MergeSource *source, bool fetch)
+merge_decide_source(ElacMerge *merge, MergeSource *source)
 {
 	ItemPointerData tids[MERGE_TIDS];
 	uint32		carried = 0;
+	int64		have_tids = -1;
 
 	for (uint32 doc = 0; doc < source->ndocs; doc++)
 	{
-		uint32		key = ELAC_INVALID_DOC;
-
 		if (doc % MERGE_TIDS == 0)
-		{
 			CHECK_FOR_INTERRUPTS();
-			if (fetch)
-				elac_segment_read_tids(source->segment, doc, Min(MERGE_TIDS, source->ndocs - doc), tids);
-		}
-		if (elac_bitmap_get(source->live, doc))
+		source->keys[doc] = ELAC_INVALID_DOC;
+		if (!elac_bitmap_get(source->live, doc))
+			continue;
+		source->keys[doc] = merge_stored_key(merge, source, doc);
+		if (source->keys[doc] != ELAC_INVALID_DOC)
 		{
-			if (!merge_has_vector(merge))
-				key = 0;
-			else if (fetch)
-				key = merge_fetched_key(merge, source, doc, &tids[doc % MERGE_TIDS]);
-			else
-				key = merge_stored_key(merge, source, doc);
+			carried++;
+			continue;
 		}
-		source->keys[doc] = key;
-		carried += key != ELAC_INVALID_DOC;
+		if (merge->spool == NULL || source->slots == NULL)
+			merge_begin_reading(merge, source);
+		if (have_tids != doc / MERGE_TIDS)
+		{
+			ElacDoc		start = doc / MERGE_TIDS * MERGE_TIDS;
+
+			elac_segment_read_tids(source->segment, start, Min(MERGE_TIDS, source->ndocs - start), tids);
+			have_tids = doc / MERGE_TIDS;
+		}
+		merge->pending[merge->npending].tid = tids[doc % MERGE_TIDS];
+		merge->pending[merge->npending].doc = doc;
+		merge->pending[merge->npending].leaf = source->same ? source->new_leaf : ELAC_ADAPT_NOWHERE;
+		if (++merge->npending == merge->max_pending)
+			carried += merge_read_pending(merge, source);
 	}
-	source->fetched = fetch;
-	return carried;
-}
-
-/*
- * Fetching loses rows, fewer rows may mean a coarser cut, another cut means
- * fetching from sources that were to be copied: each round fetches from at
- * least one more source, so there are at most nsources rounds.
- */
-static void
-merge_decide(ElacMerge *merge)
-{
-	uint32	   *carried = palloc0(merge->nsources * sizeof(uint32));
-	bool		again;
-
-	for (int i = 0; i < merge->nsources; i++)
-		carried[i] = merge_decide_source(merge, &merge->sources[i],
-										 merge_has_vector(merge) && !merge->sources[i].same);
-	do
-	{
-		again = false;
-		merge->ndocs = 0;
-		for (int i = 0; i < merge->nsources; i++)
-			merge->ndocs += carried[i];
-		for (int i = 0; merge_has_vector(merge) && i < merge->nsources; i++)
-		{
-			MergeSource *source = &merge->sources[i];
-
-			if (source->fetched || carried[i] == 0 ||
-				elac_vector_cut(elac_segment_vector(source->segment)) == elac_codebook_cut(merge->codebook, merge->ndocs))
-				continue;
-			carried[i] = merge_decide_source(merge, source, true);
-			again = true;
-		}
-	} while (again);
-	pfree(carried);
+	return carried + merge_read_pending(merge, source);
 }
 
 /* ---- 2. number ---- */
@@ -257,8 +359,8 @@ merge_number(ElacMerge *merge)
 }
 
 ElacMerge *
-elac_merge_begin(const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
-				 const ElacCodebook *codebook, ElacVectorFetch fetch, void *fetch_arg)
+elac_merge_begin(const ElacRowType *type, ElacMergeInput *inputs, int ninputs, const ElacCodebook *codebook,
+				 ElacAdapt *adapt, ElacVectorFetch fetch, void *fetch_arg)
 {
 	MemoryContext result_context = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym segment merge", ALLOCSET_DEFAULT_SIZES);
@@ -269,6 +371,7 @@ elac_merge_begin(const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
 	merge->result_context = result_context;
 	merge->type = type;
 	merge->codebook = codebook;
+	merge->adapt = adapt;
 	merge->fetch = fetch;
 	merge->fetch_arg = fetch_arg;
 	merge->nsources = ninputs;
@@ -277,13 +380,17 @@ elac_merge_begin(const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
 	{
 		if (codebook == NULL)
 			elog(ERROR, "a segment with a vector column needs a codebook");
+		merge->bits = type->schema->columns[type->schema->vector_column].bits;
 		merge->nleaves = elac_codebook_nlists(codebook, elac_codebook_ncuts(codebook) - 1);
 		merge->vector = palloc(elac_codebook_dim(codebook) * sizeof(float));
-		merge->zero = palloc0(elac_codebook_dim(codebook) * sizeof(float));
+		merge->rotated = palloc(elac_codebook_padded(codebook) * sizeof(float));
 	}
 	for (int i = 0; i < ninputs; i++)
 		merge_add_source(merge, i, &inputs[i]);
-	merge_decide(merge);
+	if (merge_has_vector(merge))
+		merge->cut = elac_codebook_cut(codebook, merge->nlive);
+	for (int i = 0; i < ninputs; i++)
+		merge->ndocs += merge_decide_source(merge, &merge->sources[i]);
 	merge_number(merge);
 	MemoryContextSwitchTo(old);
 	return merge;
@@ -293,13 +400,6 @@ uint32
 elac_merge_ndocs(const ElacMerge *merge)
 {
 	return merge->ndocs;
-}
-
-const ElacDoc *
-elac_merge_lost(const ElacMerge *merge, uint32 *nlost)
-{
-	*nlost = merge->nlost;
-	return merge->lost;
 }
 
 ElacDoc   **
@@ -374,81 +474,15 @@ merge_source_of(const ElacMerge *merge, uint32 origin)
 	return &merge->sources[low];
 }
 
-/*
- * A row that vanished since it was numbered keeps its number, for all sections
- * have to hold the same documents, and is dead from the start.
- */
-static void
-merge_lose(ElacMerge *merge, ElacDoc new_doc)
-{
-	if (merge->nlost == merge->lost_allocated)
-	{
-		merge->lost_allocated = merge->lost_allocated == 0 ? 256 : merge->lost_allocated * 2;
-		if (merge->lost == NULL)
-			merge->lost = MemoryContextAlloc(merge->context, merge->lost_allocated * sizeof(ElacDoc));
-		else
-			merge->lost = repalloc_huge(merge->lost, mul_size(merge->lost_allocated, sizeof(ElacDoc)));
-	}
-	merge->lost[merge->nlost++] = new_doc;
-}
-
-/*
- * Asks for the codes of the lists from document doc on, some MB at a time:
- * copying goes through a source's lists in order.
- */
-static void
-merge_ask_codes(MergeSource *source, ElacDoc doc)
-{
-	ElacVectorReader *reader = elac_segment_vector(source->segment);
-	ElacBlobReader *body = elac_segment_body(source->segment);
-	const ElacDirectoryEntry *entry = &source->segment->entries[1 + source->segment->type->schema->vector_column];
-	uint32		nlists = elac_vector_nlists(reader);
-	uint64		wanted = (uint64) source->ndocs * MERGE_WAVE_BYTES / Max(entry->body_len, 1);
-
-	/* under another cut hardly a code can be copied */
-	if (source->fetched || doc < source->near || elac_segment_ref(source->segment)->body.home != ELAC_HOME_REMOTE)
-		return;
-	while (source->list < nlists && source->near <= doc + wanted)
-	{
-		ElacDoc		first;
-
-		elac_vector_prefetch(reader, &source->list, 1);
-		elac_vector_list_range(reader, source->list++, &first, &source->near);
-	}
-	elac_blob_wait(&body, 1);
-}
-
-/* Adds a finite document; returns false when its row has vanished. */
-static bool
-merge_write_vector(ElacMerge *merge, ElacVectorWriter *writer, uint32 leaf, MergeSource *source, ElacDoc doc)
-{
-	ItemPointerData tid;
-
-	if (source->same)
-	{
-		merge_ask_codes(source, doc);
-		if (elac_vector_writer_copy(writer, leaf, elac_segment_vector(source->segment), doc))
-			return true;
-	}
-	elac_segment_tid(source->segment, doc, &tid);
-	if (merge_fetch(merge, &tid) == ELAC_VECTOR_FINITE)
-	{
-		elac_vector_writer_add(writer, ELAC_VECTOR_FINITE, leaf, merge->vector);
-		return true;
-	}
-	elac_vector_writer_add(writer, ELAC_VECTOR_FINITE, leaf, merge->zero);
-	return false;
-}
-
 static void
 merge_write_vectors(ElacMerge *merge, ElacSectionWriter *out)
 {
-	const ElacSchema *schema = merge->type->schema;
-	ElacVectorWriter *writer = elac_vector_writer_begin(merge->codebook, schema->columns[schema->vector_column].bits,
-														merge->ndocs);
+	ElacVectorWriter *writer = elac_vector_writer_begin_cut(merge->codebook, merge->bits, merge->cut, MERGE_WRITER_BYTES);
 	uint32	   *origins = merge_origins(merge);
 	uint32		key = 0;
 
+	for (int i = 0; i < merge->nsources; i++)
+		elac_code_wave_begin(&merge->sources[i].wave, merge->sources[i].segment);
 	for (uint32 new_doc = 0; new_doc < merge->ndocs; new_doc++)
 	{
 		MergeSource *source = merge_source_of(merge, origins[new_doc]);
@@ -461,8 +495,14 @@ merge_write_vectors(ElacMerge *merge, ElacSectionWriter *out)
 			elac_vector_writer_add(writer, ELAC_VECTOR_NAN, 0, NULL);
 		else if (key == merge->nleaves + 1)
 			elac_vector_writer_add(writer, ELAC_VECTOR_NULL, 0, NULL);
-		else if (!merge_write_vector(merge, writer, key, source, doc))
-			merge_lose(merge, new_doc);
+		else if (source->slots != NULL && source->slots[doc] != ELAC_INVALID_DOC)
+			elac_vector_writer_add_coded(writer, key, elac_merge_spool_get(merge->spool, key, source->slots[doc]));
+		else
+		{
+			elac_code_wave_ask(&source->wave, doc);
+			if (!elac_vector_writer_copy(writer, key, source->vector, doc))
+				elog(ERROR, "the code of a document cannot be copied");
+		}
 	}
 	pfree(origins);
 	elac_vector_writer_finish(writer, out);
@@ -519,11 +559,11 @@ elac_merge_write(ElacMerge *merge, uint64 id, ElacSectionWriter *out)
 
 void
 elac_segment_merge(Relation index, const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
-				   const ElacCodebook *codebook, ElacVectorFetch fetch, void *fetch_arg,
+				   const ElacCodebook *codebook, ElacAdapt *adapt, ElacVectorFetch fetch, void *fetch_arg,
 				   uint64 id, uint32 level, ElacStore *store, const char *key_prefix,
 				   ElacSegmentRef *ref, ElacDoc ***carried)
 {
-	ElacMerge  *merge = elac_merge_begin(type, inputs, ninputs, codebook, fetch, fetch_arg);
+	ElacMerge  *merge = elac_merge_begin(type, inputs, ninputs, codebook, adapt, fetch, fetch_arg);
 	MemoryContext old = MemoryContextSwitchTo(merge->context);
 	ElacSectionWriter out;
 
@@ -534,8 +574,9 @@ elac_segment_merge(Relation index, const ElacRowType *type, ElacMergeInput *inpu
 		elac_segment_create_blobs(index, id, store, key_prefix, &out);
 		elac_merge_write(merge, id, &out);
 		elac_segment_finish_blobs(index, &out, id, level, merge->ndocs, codebook, ref);
-		elac_live_clear(index, ref, merge->lost, merge->nlost);
 	}
+	if (merge->spool != NULL)
+		elac_merge_spool_end(merge->spool);
 	*carried = elac_merge_carried(merge);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(merge->context);

@@ -21,6 +21,7 @@
 #include "segment/rowsort.h"
 #include "storage/blob.h"
 #include "text/text_section.h"
+#include "vector/codebook_adapt.h"
 #include "vector/vector_section.h"
 
 /* What the manifest keeps of a segment. */
@@ -183,14 +184,26 @@ typedef struct ElacMergeInput
 } ElacMergeInput;
 
 /*
- * Merges segments into one new segment under codebook (codes are copied where
- * the codebook is the inputs' own, else vectors are fetched and encoded anew).
- * carried[i] (palloc'd, one entry per input document) tells where each went,
- * ELAC_INVALID_DOC when dropped: for deletes that happened meanwhile.  When no
- * document is left nothing is written, and ref->ndocs is 0.
+ * What the lists of all live documents of an index need (codebook_adapt.h):
+ * codebook is that of the inputs, which are all its segments.  On
+ * ELAC_ADAPT_LISTS *adapt says what to do and *derived is the new codebook,
+ * not yet written, to be given to elac_segment_merge() both.  Reads codes,
+ * not the heap.
+ */
+extern ElacAdaptVerdict elac_segment_examine(ElacMergeInput *inputs, int ninputs, const ElacCodebook *codebook,
+											 ElacAdapt **adapt, ElacCodebook **derived);
+
+/*
+ * Merges segments into one new segment under codebook.  Codes are copied where
+ * they mean the same there, which needs the inputs' own codebook or, with
+ * adapt, one derived from it; other vectors are fetched and encoded anew, each
+ * once.  carried[i] (palloc'd, one entry per input document) tells where each
+ * went, ELAC_INVALID_DOC when dropped: for deletes that happened meanwhile.
+ * When no document is left nothing is written, and ref->ndocs is 0.
  */
 extern void elac_segment_merge(Relation index, const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
-							   const ElacCodebook *codebook, ElacVectorFetch fetch, void *fetch_arg,
+							   const ElacCodebook *codebook, ElacAdapt *adapt,
+							   ElacVectorFetch fetch, void *fetch_arg,
 							   uint64 id, uint32 level, ElacStore *store, const char *key_prefix,
 							   ElacSegmentRef *ref, ElacDoc ***carried);
 

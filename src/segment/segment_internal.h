@@ -82,19 +82,14 @@ extern void elac_segment_builder_write(ElacSegmentBuilder *builder, uint64 id, E
 
 typedef struct ElacMerge ElacMerge;
 
-/* Decides which documents are carried over and numbers them. */
+/* Decides which documents are carried over, encodes those that have to be, and numbers all. */
 extern ElacMerge *elac_merge_begin(const ElacRowType *type, ElacMergeInput *inputs, int ninputs,
-								   const ElacCodebook *codebook, ElacVectorFetch fetch, void *fetch_arg);
+								   const ElacCodebook *codebook, ElacAdapt *adapt,
+								   ElacVectorFetch fetch, void *fetch_arg);
 extern uint32 elac_merge_ndocs(const ElacMerge *merge);
 
 /* Writes the sections; at least one document. */
 extern void elac_merge_write(ElacMerge *merge, uint64 id, ElacSectionWriter *out);
-
-/*
- * Documents that were given a number but whose row vanished before it was
- * written, ascending: they have to be dead from the start.
- */
-extern const ElacDoc *elac_merge_lost(const ElacMerge *merge, uint32 *nlost);
 
 /* As elac_segment_merge() returns it. */
 extern ElacDoc **elac_merge_carried(const ElacMerge *merge);

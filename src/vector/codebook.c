@@ -155,6 +155,37 @@ elac_codebook_rotate_relative(const ElacCodebook *codebook, const float *vector,
 		elac_rotate(&codebook->rotation, vector, dim, dst);
 }
 
+void
+elac_codebook_rotate_back(const ElacCodebook *codebook, float *rotated, float *vector)
+{
+	int			dim = codebook->params.dim;
+	const float *mean = elac_codebook_mean(codebook);
+	bool		relative = codebook->params.metric == ELAC_METRIC_L2;
+
+	elac_rotate_back(&codebook->rotation, rotated);
+	for (int d = 0; d < dim; d++)
+		vector[d] = rotated[d] + (relative ? mean[d] : 0);
+}
+
+bool
+elac_codebook_related(const ElacCodebook *a, const ElacCodebook *b)
+{
+	return a == b ||
+		(a->params.metric == b->params.metric && a->params.dim == b->params.dim &&
+		 memcmp(a->signs, b->signs, elac_rotate_sign_bytes(a->padded)) == 0 &&
+		 memcmp(elac_codebook_mean(a), elac_codebook_mean(b), a->params.dim * sizeof(float)) == 0);
+}
+
+bool
+elac_codebook_same_list(const ElacCodebook *a, int a_cut, uint32 a_list,
+						const ElacCodebook *b, int b_cut, uint32 b_list)
+{
+	if (a == b && a_cut == b_cut)
+		return a_list == b_list;
+	return memcmp(elac_codebook_centroid(a, a_cut, a_list), elac_codebook_centroid(b, b_cut, b_list),
+				  a->params.dim * sizeof(float)) == 0;
+}
+
 /* The lists nearest so far, ascending by distance. */
 typedef struct ElacBeam
 {

@@ -111,3 +111,26 @@ elac_rotate(const ElacRotation *rotation, const float *src, int dim, float *dst)
 	if (span != padded)
 		elac_rotate_scale(dst, 0.25f, padded);
 }
+
+/* Every step is its own inverse but for its scale, so: the same steps, last first. */
+void
+elac_rotate_back(const ElacRotation *rotation, float *x)
+{
+	const ElacKernels *kernels = elac_kernels();
+	int			padded = rotation->padded;
+	int			span = rotation->span;
+	float		scale = 1.0f / sqrtf((float) span);
+
+	for (int round = ELAC_ROTATE_ROUNDS - 1; round >= 0; round--)
+	{
+		float	   *part = (round % 2 == 0) ? x : x + padded - span;
+
+		if (span != padded)
+			elac_rotate_mix(x, padded);
+		kernels->hadamard(part, span);
+		elac_rotate_scale(part, scale, span);
+		elac_rotate_flip(x, rotation->flips + (Size) round * padded, padded);
+	}
+	if (span != padded)
+		elac_rotate_scale(x, 0.25f, padded);
+}

@@ -43,4 +43,7 @@ extern void elac_rotate_init(ElacRotation *rotation, int padded, const uint8 *si
 /* dst (padded floats, not src) = rotation of src (dim floats). */
 extern void elac_rotate(const ElacRotation *rotation, const float *src, int dim, float *dst);
 
+/* x (padded floats) rotated back, in place; the first dim components are the vector's. */
+extern void elac_rotate_back(const ElacRotation *rotation, float *x);
+
 #endif							/* ELAC_ROTATE_H */

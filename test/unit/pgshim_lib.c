@@ -476,6 +476,15 @@ BufFileSeek(BufFile *file, int fileno, off_t offset, int whence)
 	return fseeko(file->stream, offset, whence) == 0 ? 0 : EOF;
 }
 
+/* The type of the block number differs between versions of the server. */
+extern int	pgshim_buffile_seek_block(BufFile *file, int64 block) __asm__("BufFileSeekBlock");
+
+int
+pgshim_buffile_seek_block(BufFile *file, int64 block)
+{
+	return fseeko(file->stream, (off_t) block * BLCKSZ, SEEK_SET) == 0 ? 0 : EOF;
+}
+
 void
 BufFileTell(BufFile *file, int *fileno, off_t *offset)
 {
