@@ -13,7 +13,7 @@
 
 #include "lsm/manifest.h"
 
-#define ELAC_PATIENCE_FACTOR 1.5
+#define ELAC_PATIENCE_FACTOR 1.25
 
 /* Rows whose changes are watched when nobody says how many are wanted. */
 #define ELAC_PATIENCE_ROWS 10
