@@ -26,7 +26,7 @@ DECLARE
 	line text;
 BEGIN
 	PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
-		set_config('enable_indexscan', (NOT custom)::text, true);
+		set_config('enable_indexscan', (NOT custom)::text, true), set_config('elacsym.enable_customscan', custom::text, true);
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || q LOOP plan := plan || line || ' '; END LOOP;
 	EXECUTE format('SELECT format(''%%s rows, %%s of others'', count(*), count(*) FILTER (WHERE owner <> current_user)) FROM (%s) s', q) INTO result;
 	RETURN result || CASE WHEN plan ~ 'Sort' OR plan !~ CASE WHEN custom THEN 'ElacsymScan' ELSE 'Index Scan using guarded_idx' END THEN '; ' || plan ELSE '' END;

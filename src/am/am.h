@@ -58,6 +58,12 @@ extern void elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *orde
  */
 extern double elac_cost_documents(const ElacManifest *manifest, double docs, double selectivity, double rows);
 
+/*
+ * How many rows of rel the query will take, of `found` that pass the index's
+ * conditions, as far as its LIMIT tells: 0 when it does not.
+ */
+extern double elac_cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double found);
+
 /* validate.c */
 extern bool elacvalidate(Oid opclass);
 

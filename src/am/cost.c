@@ -217,12 +217,8 @@ cost_shape(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, CostShape *sha
 	index_close(relation, NoLock);
 }
 
-/*
- * How many rows of the index the query will take, as far as its LIMIT tells: 0
- * when it does not.
- */
-static double
-cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double found)
+double
+elac_cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double found)
 {
 	Relids		relids = rel->top_parent_relids != NULL ? rel->top_parent_relids : rel->relids;
 
@@ -277,7 +273,7 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 		return;
 	}
 
-	wanted = cost_rows_wanted(root, index->rel, found);
+	wanted = elac_cost_rows_wanted(root, index->rel, found);
 	if (wanted == 0)
 		wanted = Min(found, LIKELY_ROWS);
 	if (shape.text)

@@ -10,7 +10,8 @@
  * Planning: set_rel_pathlist_hook adds a path when the query's order is an
  * ordering operator of an elacsym index.  custom_exprs holds the ordering
  * expression and then the clauses evaluated inside the index; custom_private
- * the index's OID and the position of the ordered column.
+ * the index's OID, the position of the ordered column, how many rows the LIMIT
+ * will take (0: unknown), and whether the order's value is only an order.
  */
 #include "postgres.h"
 
@@ -29,6 +30,7 @@
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
+#include "pgstat.h"
 #include "storage/predicate.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -177,9 +179,14 @@ path_index_clauses(RelOptInfo *rel, const ElacTarget *target)
 	return clauses;
 }
 
-/* As cost_index() does for an index scan that returns rows in no order of the heap. */
+/*
+ * As cost_index() does for an index scan that returns rows in no order of the
+ * heap.  The planner will add the distance of each row returned, which is not
+ * computed anew here (custom_init_projection).
+ */
 static void
-path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, OpExpr *order, List *clauses)
+path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, OpExpr *order, List *clauses,
+			  double *rows)
 {
 	double		selectivity = clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL);
 	double		tuples = clamp_row_est(selectivity * Min(rel->tuples, Max(index->tuples, 1)));
@@ -187,14 +194,28 @@ path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPat
 	Cost		startup;
 	Cost		total;
 	QualCost	qual;
+	QualCost	distance;
 
+	*rows = elac_cost_rows_wanted(root, rel, tuples);
+	cost_qual_eval_node(&distance, (Node *) order, root);
 	elac_cost_query(root, index, order, list_length(clauses), selectivity, &startup, &total);
 	cost_qual_eval(&qual, list_difference_ptr(rel->baserestrictinfo, clauses), root);
 	path->path.rows = rel->rows;
 	path->path.startup_cost = startup + qual.startup + path->path.pathtarget->cost.startup;
 	path->path.total_cost = total + qual.startup + path->path.pathtarget->cost.startup +
 		pages * random_page_cost + tuples * (cpu_tuple_cost + qual.per_tuple) +
-		rel->rows * path->path.pathtarget->cost.per_tuple;
+		rel->rows * (path->path.pathtarget->cost.per_tuple - Min(distance.per_tuple, cpu_operator_cost));
+}
+
+/*
+ * Does the order's value serve to put rows into this order and nothing else?
+ * Where equal distances matter, the operator's own are needed: those of the
+ * scan may be estimates.
+ */
+static bool
+path_order_is_alone(PlannerInfo *root)
+{
+	return list_length(root->query_pathkeys) == 1 && root->parse->limitOption != LIMIT_OPTION_WITH_TIES;
 }
 
 static void
@@ -205,6 +226,7 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	Expr	   *order;
 	List	   *clauses;
 	CustomPath *path;
+	double		rows;
 
 	elac_target_from_info(&target, index);
 	order = path_order_expression(root, rel, &target, index->indexoid, &column);
@@ -216,12 +238,16 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = rel;
 	path->path.pathtarget = rel->reltarget;
+	path->path.parallel_safe = rel->consider_parallel;	/* as an index scan's */
 	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 	path->path.pathkeys = list_make1(linitial(root->query_pathkeys));
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-	path->custom_private = list_make4(makeInteger((int) index->indexoid), makeInteger(column), order, clauses);
 	path->methods = &path_methods;
-	path_set_cost(root, rel, index, path, (OpExpr *) order, clauses);
+	path_set_cost(root, rel, index, path, (OpExpr *) order, clauses, &rows);
+	path->custom_private = list_make3(list_make4(makeInteger((int) index->indexoid), makeInteger(column),
+												 makeInteger((int) Min(rows, PG_INT32_MAX)),
+												 makeBoolean(path_order_is_alone(root))),
+									  order, clauses);
 	add_path(rel, (Path *) path);
 }
 
@@ -282,7 +308,7 @@ custom_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 			List *clauses, List *custom_plans)
 {
 	CustomScan *scan = makeNode(CustomScan);
-	List	   *pushed = (List *) lfourth(path->custom_private);
+	List	   *pushed = (List *) lthird(path->custom_private);
 	List	   *rest = NIL;
 	ListCell   *cell;
 
@@ -294,8 +320,8 @@ custom_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	scan->scan.plan.qual = extract_actual_clauses(rest, false);
 	scan->scan.scanrelid = rel->relid;
 	scan->flags = path->flags;
-	scan->custom_exprs = lcons(lthird(path->custom_private), extract_actual_clauses(pushed, false));
-	scan->custom_private = list_make2(linitial(path->custom_private), lsecond(path->custom_private));
+	scan->custom_exprs = lcons(lsecond(path->custom_private), extract_actual_clauses(pushed, false));
+	scan->custom_private = (List *) linitial(path->custom_private);
 	scan->methods = &plan_methods;
 	return (Plan *) scan;
 }
@@ -307,7 +333,9 @@ typedef struct CustomState
 	CustomScanState css;		/* first */
 	Relation	index;
 	int			column;
+	double		rows;			/* that the LIMIT will take, 0: unknown */
 	ExprState  *order_argument;
+	ExprState  *order;			/* the distance, for rows that EvalPlanQual() brings; NULL: nobody asks */
 	ElacCondition *condition;
 	ExprState  *recheck;		/* clauses evaluated inside the index, for EvalPlanQual */
 	MemoryContext context;		/* of the current (re)scan */
@@ -330,8 +358,49 @@ custom_init_slot(CustomScanState *node, EState *estate)
 
 	node->ss.ps.subPlan = NIL;	/* the expressions bring them again */
 	ExecInitScanTupleSlot(estate, &node->ss, RelationGetDescr(table), table_slot_callbacks(table));
-	ExecAssignScanProjectionInfoWithVarno(&node->ss, plan->scanrelid);
 	node->ss.ps.qual = ExecInitQual(plan->plan.qual, &node->ss.ps);
+}
+
+/*
+ * The query's order is computed by an expression that nobody sees, when it is
+ * not also selected (resjunk) and alone.  The scan knows its value: reading
+ * the vector again for it would cost as much as finding the row.  A
+ * CaseTestExpr at the top of an expression is whatever
+ * econtext->caseValue_datum says.  True when the scan's value has been put
+ * into the result.
+ */
+static bool
+custom_init_projection(CustomScanState *node, Expr *order, bool alone)
+{
+	Scan	   *plan = (Scan *) node->ss.ps.plan;
+	List	   *targets = NIL;
+	bool		found = false;
+	ListCell   *cell;
+
+	foreach(cell, plan->plan.targetlist)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, cell);
+
+		if (alone && target->resjunk && equal(target->expr, order))
+		{
+			CaseTestExpr *known = makeNode(CaseTestExpr);
+
+			known->typeId = exprType((Node *) order);
+			known->typeMod = -1;
+			target = flatCopyTargetEntry(target);
+			target->expr = (Expr *) known;
+			found = true;
+		}
+		targets = lappend(targets, target);
+	}
+	if (found)
+		/* the slot for the result is there: the executor has made a projection, too */
+		node->ss.ps.ps_ProjInfo = ExecBuildProjectionInfo(targets, node->ss.ps.ps_ExprContext,
+														  node->ss.ps.ps_ResultTupleSlot, &node->ss.ps,
+														  RelationGetDescr(node->ss.ss_currentRelation));
+	else
+		ExecAssignScanProjectionInfoWithVarno(&node->ss, plan->scanrelid);
+	return found;
 }
 
 static void
@@ -344,8 +413,11 @@ custom_begin(CustomScanState *node, EState *estate, int eflags)
 	ElacTarget	target;
 
 	custom_init_slot(node, estate);
+	if (custom_init_projection(node, (Expr *) order, boolVal(lfourth(plan->custom_private))))
+		state->order = ExecInitExpr((Expr *) order, &node->ss.ps);
 	state->index = index_open((Oid) intVal(linitial(plan->custom_private)), AccessShareLock);
 	state->column = intVal(lsecond(plan->custom_private));
+	state->rows = intVal(lthird(plan->custom_private));
 	elac_target_from_relation(&target, state->index, plan->scan.scanrelid);
 	state->order_argument = ExecInitExpr((Expr *) lsecond(order->args), &node->ss.ps);
 	state->condition = elac_condition_prepare(&target, clauses, &node->ss.ps);
@@ -387,13 +459,26 @@ custom_open_scan(CustomState *state)
 	query.index = state->index;
 	query.heap = state->css.ss.ss_currentRelation;
 	query.snapshot = state->css.ss.ps.state->es_snapshot;
+	query.rows = state->rows;
 
-	/* What index_beginscan() does for us in an index scan: inserts conflict with it. */
+	/* What index_beginscan() and the access method do in an index scan: inserts conflict with it, and it is counted. */
 	PredicateLockRelation(state->index, query.snapshot);
+	pgstat_count_index_scan(state->index);
 	argument = ExecEvalExpr(state->order_argument, econtext, &isnull);
 	query.filter = elac_condition_build(state->condition, econtext);
 	elac_order_set(&query, state->column, argument, isnull);
 	state->scan = elac_query_open(&query);
+	MemoryContextSwitchTo(old);
+}
+
+/* What custom_init_projection() has put in place of the order. */
+static void
+custom_set_distance(ExprContext *econtext, double distance, bool isnull)
+{
+	MemoryContext old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+
+	econtext->caseValue_datum = isnull ? (Datum) 0 : Float8GetDatum(distance);
+	econtext->caseValue_isNull = isnull;
 	MemoryContextSwitchTo(old);
 }
 
@@ -413,9 +498,13 @@ custom_next(ScanState *node)
 		bool		call_again = false;
 
 		CHECK_FOR_INTERRUPTS();
-		if (table_index_fetch_tuple(state->fetch, &result.tid, node->ps.state->es_snapshot,
-									slot, &call_again, NULL))
-			return slot;
+		if (!table_index_fetch_tuple(state->fetch, &result.tid, node->ps.state->es_snapshot,
+									 slot, &call_again, NULL))
+			continue;
+		pgstat_count_index_tuples(state->index, 1);
+		pgstat_count_heap_fetch(state->index);
+		custom_set_distance(node->ps.ps_ExprContext, result.distance, result.isnull);
+		return slot;
 	}
 	return NULL;
 }
@@ -427,7 +516,16 @@ custom_recheck(ScanState *node, TupleTableSlot *slot)
 	ExprContext *econtext = node->ps.ps_ExprContext;
 
 	econtext->ecxt_scantuple = slot;
-	return ExecQualAndReset(state->recheck, econtext);
+	if (!ExecQualAndReset(state->recheck, econtext))
+		return false;
+	if (state->order != NULL)
+	{
+		bool		isnull;
+		Datum		distance = ExecEvalExprSwitchContext(state->order, econtext, &isnull);
+
+		custom_set_distance(econtext, isnull ? 0.0 : DatumGetFloat8(distance), isnull);
+	}
+	return true;
 }
 
 static TupleTableSlot *
@@ -472,6 +570,7 @@ custom_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	ExplainPropertyText("Order By", deparse_expression(linitial(plan->custom_exprs), context, prefix, false), es);
 	if (!es->analyze)
 		return;
+	ExplainPropertyUInteger("Searches", NULL, counters->batches, es);
 	ExplainPropertyUInteger("Segments", NULL, counters->segments, es);
 	ExplainPropertyUInteger("Delta Rows", NULL, counters->delta_rows, es);
 	ExplainPropertyUInteger("Lists Probed", NULL, counters->lists_probed, es);

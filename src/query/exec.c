@@ -21,7 +21,10 @@
 #include "errors.h"
 #include "query/exec.h"
 
+/* Rows of the first batch: as many as will be asked for, when that is known. */
 #define FIRST_BATCH_ROWS 20
+#define FIRST_BATCH_MIN 10
+#define FIRST_BATCH_MAX 100000
 
 /* Live rows of a segment that pass the filter. */
 static void
@@ -150,7 +153,7 @@ elac_query_open(const ElacQuery *query)
 	scan->schema = scan->snapshot->type->schema;
 	scan->phase = scan_first_phase(query);
 	scan->effort = 1.0;
-	scan->batch_rows = FIRST_BATCH_ROWS;
+	scan->batch_rows = query->rows > 0 ? (uint32) Min(Max(query->rows, FIRST_BATCH_MIN), FIRST_BATCH_MAX) : FIRST_BATCH_ROWS;
 	scan_open_sources(scan);
 	MemoryContextSwitchTo(old);
 	return scan;

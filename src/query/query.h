@@ -61,6 +61,7 @@ typedef struct ElacQuery
 	Relation	heap;			/* to re-rank exactly */
 	Snapshot	snapshot;
 	ElacFilter *filter;			/* NULL = all */
+	double		rows;			/* that will be asked for, as far as is known; 0: it is not */
 	ElacOrderKind order;
 	/* ELAC_ORDER_VECTOR */
 	bool		vector_isnull;	/* NULL query: every distance is NULL */

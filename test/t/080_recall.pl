@@ -127,7 +127,7 @@ $node->safe_psql('postgres', 'CREATE INDEX t_idx ON t USING elacsym (v vector_co
 my $poor = recall('v', '<=>', 'true', 'SET elacsym.probes = 1');
 cmp_ok($poor, '<', 0.95, "one list gives less: $poor");
 like($node->safe_psql('postgres', "EXPLAIN SELECT id FROM t ORDER BY v <=> '$queries[0]' LIMIT 10"),
-	qr/Index Scan using t_idx/, 'the planner chooses the index without a hint');
+	qr/ElacsymScan.*Index: t_idx/s, 'the planner chooses the index without a hint');
 $node->safe_psql('postgres', 'DROP INDEX t_idx');
 
 # A table that grows: trained on a fifth, then inserted, flushed, merged.
