@@ -48,6 +48,17 @@
 #define ELAC_MY_LXID (MyProc->lxid)
 #endif
 
+/* A relation's file; users include utils/rel.h. */
+#if PG_VERSION_NUM >= 160000
+#define ELAC_REL_FILE(relation) ((relation)->rd_locator)
+#else
+#define ELAC_REL_FILE(relation) ((relation)->rd_node)
+#endif
+
+/* Pins block of the main fork if it is in that buffer; users include storage/bufmgr.h and utils/rel.h. */
+#define elac_read_recent_buffer(relation, block, buffer) \
+	ReadRecentBuffer(ELAC_REL_FILE(relation), MAIN_FORKNUM, (block), (buffer))
+
 /* The file part of a buffer's tag; users include storage/bufmgr.h. */
 #if PG_VERSION_NUM >= 160000
 #define ElacRelFile RelFileLocator

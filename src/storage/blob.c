@@ -78,6 +78,8 @@ elac_blob_close(ElacBlobReader *reader)
 		pfree(reader->extents);
 		pfree(reader->firsts);
 	}
+	if (reader->recent != NULL)
+		pfree(reader->recent);
 	if (reader->key != NULL)
 		pfree(reader->key);
 	pfree(reader->name);

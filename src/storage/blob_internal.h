@@ -55,6 +55,9 @@ struct ElacBlobReader
 	uint32		last_extent;	/* where the last page was found */
 	BlockNumber nblocks;		/* size of the index as last seen */
 	BufferAccessStrategy strategy;	/* NULL outside verification and copies */
+	Buffer	   *recent;			/* where checked pages were: slot page & recent_mask; NULL until one is pinned */
+	uint32		recent_mask;
+	uint32		pins;			/* of recent pages */
 
 	/* REMOTE */
 	ElacStore  *store;

@@ -4,9 +4,11 @@
  *
  * Pages of a blob are immutable from publication until they are freed, and on
  * a primary they are freed only when no snapshot can reach them: after one
- * check under the share lock a pin is enough to read them.  In recovery redo
- * asks nobody, so a page is copied under the share lock and its owner and
- * number are compared.  Checksums of payload pages are compared by
+ * check under the share lock a pin is enough to read them.  A reader remembers
+ * in which buffers it found checked pages: while a buffer still holds that
+ * block, neither the buffer table nor the page's tail is looked at again.  In
+ * recovery redo asks nobody, so a page is copied under the share lock and its
+ * owner and number are compared.  Checksums of payload pages are compared by
  * verification alone; MAP pages are small and compared whenever they are read.
  */
 #include "postgres.h"
@@ -17,11 +19,21 @@
 #include "utils/memutils.h"
 
 #include "base/bytes.h"
+#include "compat.h"
 #include "errors.h"
 #include "storage/blob_internal.h"
 
+/* Buffers that a reader remembers: 4 bytes each. */
+#define ELAC_LOCAL_RECENT_MAX (1 << 18)
+
 /* Pages that one declaration asks the kernel to read ahead. */
 #define ELAC_LOCAL_PREFETCH_MAX 1024
+
+/*
+ * Of so many pins of pages seen, one goes through the buffer table all the
+ * same: only that tells the buffer manager that the page is in use.
+ */
+#define ELAC_LOCAL_TOUCH 16
 
 /* One MAP page, copied. */
 typedef struct ElacMapPage
@@ -201,30 +213,60 @@ elac_local_buffer(ElacBlobReader *reader, uint32 page, bool check_crc)
 	return buffer;
 }
 
+/*
+ * Pinned buffer of a logical page that has been checked; not in recovery.  A
+ * buffer holds the page looked for when it holds its block: the block is this
+ * blob's for as long as the manifest that the caller reads names the blob.
+ */
+static Buffer
+elac_local_recent(ElacBlobReader *reader, uint32 page)
+{
+	Buffer	   *recent;
+	Buffer		buffer;
+
+	if (reader->recent == NULL)
+	{
+		uint32		size = 64;
+
+		while (size < reader->ref.npages && size < ELAC_LOCAL_RECENT_MAX)
+			size *= 2;
+		reader->recent_mask = size - 1;
+		reader->recent = MemoryContextAllocZero(reader->context, size * sizeof(Buffer));
+	}
+	recent = &reader->recent[page & reader->recent_mask];
+	if (*recent != InvalidBuffer && ++reader->pins % ELAC_LOCAL_TOUCH != 0 &&
+		elac_read_recent_buffer(reader->index, elac_local_block(reader, page), *recent))
+		return *recent;
+	buffer = elac_local_buffer(reader, page, false);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	*recent = buffer;
+	return buffer;
+}
+
 void
 elac_local_copy(ElacBlobReader *reader, uint32 page, uint32 offset, uint8 *dst, uint32 len)
 {
-	Buffer		buffer = elac_local_buffer(reader, page, false);
+	bool		vanishes = elac_page_may_vanish() || reader->strategy != NULL;
+	Buffer		buffer = vanishes ? elac_local_buffer(reader, page, false) : elac_local_recent(reader, page);
 
 	memcpy(dst, ElacPageGetData(BufferGetPage(buffer)) + offset, len);
-	UnlockReleaseBuffer(buffer);
+	if (vanishes)
+		UnlockReleaseBuffer(buffer);
+	else
+		ReleaseBuffer(buffer);
 }
 
 const uint8 *
 elac_local_pin(ElacBlobReader *reader, uint32 page, ElacBlobPin *pin)
 {
-	Buffer		buffer;
-
-	if (RecoveryInProgress())
+	if (elac_page_may_vanish())
 	{
 		pin->copy = palloc(ELAC_PAGE_DATA);
 		elac_local_copy(reader, page, 0, pin->copy, elac_blob_page_bytes(&reader->ref, page));
 		return pin->copy;
 	}
-	buffer = elac_local_buffer(reader, page, false);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	pin->buffer = buffer;
-	return ElacPageGetData(BufferGetPage(buffer));
+	pin->buffer = elac_local_recent(reader, page);
+	return ElacPageGetData(BufferGetPage(pin->buffer));
 }
 
 void
