@@ -856,6 +856,14 @@ CREATE FUNCTION elacsym_compact(index regclass, everything boolean DEFAULT true)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION elacsym_compact(regclass, boolean) IS 'flushes and merges segments, all into one or as the size-tiered policy says; merges done';
 
+CREATE FUNCTION elacsym_recall(index regclass, queries vector[] DEFAULT NULL, k integer DEFAULT 10,
+							   samples integer DEFAULT 100,
+							   OUT recall float8, OUT measured bigint, OUT source pg_catalog.text,
+							   OUT documents float8, OUT milliseconds float8)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION elacsym_recall(regclass, vector[], integer, integer)
+	IS 'recall that vector queries obtain at the session''s settings, against exact search: on queries given, those collected, or rows';
+
 CREATE FUNCTION elacsym_calibrate(index regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION elacsym_calibrate(regclass) IS 'measures how far vector queries on an elacsym index have to look for a recall; queries measured';
@@ -889,6 +897,12 @@ CREATE FUNCTION elacsym_sections(index regclass)
 				   head_bytes bigint, body_bytes bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 50;
 COMMENT ON FUNCTION elacsym_sections(regclass) IS 'sections of the segments of an elacsym index';
+
+CREATE FUNCTION elacsym_lists(index regclass)
+	RETURNS TABLE (index_oid regclass, segment bigint, documents bigint, lists bigint, mean float8, p99 bigint,
+				   longest bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION elacsym_lists(regclass) IS 'lengths of the lists of vectors of the segments of an elacsym index';
 
 CREATE FUNCTION elacsym_delta(index regclass)
 	RETURNS TABLE (index_oid regclass, documents bigint, frozen bigint, lanes integer, bytes bigint)

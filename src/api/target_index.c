@@ -25,6 +25,8 @@ target_check_right(Oid index, const char *name, ElacIndexRight right)
 {
 	Oid			table;
 
+	if (right == ELAC_RIGHT_NONE)
+		return;
 	if (right == ELAC_RIGHT_MAINTAIN)
 	{
 		if (!elac_class_ownercheck(index, GetUserId()))

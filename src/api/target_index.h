@@ -14,6 +14,7 @@
 
 typedef enum ElacIndexRight
 {
+	ELAC_RIGHT_NONE,			/* the caller checks */
 	ELAC_RIGHT_LOOK,			/* SELECT on the table, or pg_monitor */
 	ELAC_RIGHT_MAINTAIN			/* owner of the index */
 } ElacIndexRight;

@@ -62,6 +62,7 @@ typedef struct ElacQuery
 	Snapshot	snapshot;
 	ElacFilter *filter;			/* NULL = all */
 	double		rows;			/* that will be asked for, as far as is known; 0: it is not */
+	bool		measuring;		/* nobody's query: not one to be kept for calibration */
 	ElacOrderKind order;
 	/* ELAC_ORDER_VECTOR */
 	bool		vector_isnull;	/* NULL query: every distance is NULL */

@@ -126,7 +126,7 @@ batch_candidates(ElacScan *scan, uint32 wanted, uint32 *ncandidates, bool *compl
 	ElacVectorHeap *heap = elac_rerank_heap(scan, wanted);
 	uint64		nallowed;
 	ElacProbeWalk *walk = batch_walk(scan, &nallowed);
-	uint32		watched = scan->counters.batches <= 1 && wanted == 20 ? ELAC_PATIENCE_ROWS : wanted;
+	uint32		watched = scan->counters.batches <= 1 && scan->query.rows <= 0 ? Min(wanted, ELAC_PATIENCE_ROWS) : wanted;
 	ElacVectorCandidate *candidates;
 
 	elac_vector_heap_watch(heap, watched, false);
@@ -154,7 +154,7 @@ batch_emit(ElacScan *scan, const ElacRankedRow *rows, uint32 nrows)
 bool
 elac_vector_batch(ElacScan *scan)
 {
-	if (scan->counters.batches == 1 && elac_guc_collect_queries)
+	if (scan->counters.batches == 1 && elac_guc_collect_queries && !scan->query.measuring)
 		elac_reservoir_offer(scan->query.index, scan->snapshot->manifest,
 							 scan->schema->columns[scan->schema->vector_column].dim, scan->query.vector);
 	for (;;)
