@@ -11,7 +11,9 @@
  * queue: a record is asked for when its document enters the queue and read
  * when the queue is full, by when it has arrived.  The threshold that falls
  * meanwhile is compared again before.  Pages are pinned in runs and kept
- * pinned while something in the queue points into them.
+ * pinned while something in the queue points into them.  Under a filter that
+ * leaves few documents in a block, blocks lie far apart as well and are put off
+ * in the same way; their documents are looked at one by one.
  *
  * Any bytes in the codes are safe: they only lead to wrong numbers, and a
  * number that is not finite becomes a candidate with the worst estimate and
@@ -29,8 +31,11 @@
 #include "base/kernels.h"
 #include "vector/vector_private.h"
 
-/* With this few documents left in a block, their full codes are cheaper than the block. */
+/* With this few documents left in a block, looking at each is cheaper than the tables for all. */
 #define ELAC_SCAN_FEW_LANES 2
+
+/* Blocks with few documents that are on their way from memory. */
+#define ELAC_SCAN_DEFERRED 8
 
 /*
  * The first pass's sums serve the second when their rounding, which counts
@@ -72,6 +77,17 @@ typedef struct ElacScanSurvivor
 	float		spread;
 } ElacScanSurvivor;
 
+/* A block of which few documents are allowed. */
+typedef struct ElacScanSparse
+{
+	uint32		block;
+	uint32		mask;
+	/* of its list */
+	float		add;
+	float		lambda;
+	float		spread;
+} ElacScanSparse;
+
 typedef struct ElacVectorScan
 {
 	ElacVectorReader *reader;
@@ -92,6 +108,8 @@ typedef struct ElacVectorScan
 	float		lower[ELAC_VECTOR_LANES];
 	int			nqueued;
 	ElacScanSurvivor queue[ELAC_SCAN_QUEUE];
+	int			ndeferred;
+	ElacScanSparse deferred[ELAC_SCAN_DEFERRED];
 } ElacVectorScan;
 
 /* ---- pages ---- */
@@ -324,6 +342,90 @@ elac_scan_block_sums(ElacVectorScan *scan, uint32 block)
 	return scan->copied;
 }
 
+static float
+elac_scan_factor(ElacVectorScan *scan, uint32 block, int factor, int lane)
+{
+	const ElacVectorLayout *layout = &scan->reader->layout;
+	uint32		available;
+
+	return elac_get_f32(elac_scan_code_bytes(scan, elac_vector_block_offset(layout, block) + layout->code_bytes +
+											 (factor * ELAC_VECTOR_LANES + lane) * sizeof(float), &available));
+}
+
+/* The first stage for one document, as bounds32 has it but with an exact sum. */
+static void
+elac_scan_lane(ElacVectorScan *scan, const ElacScanSparse *sparse, int lane)
+{
+	ElacDoc		doc = sparse->block * ELAC_VECTOR_LANES + lane;
+	float		bits = elac_scan_exact_bits(scan, doc);
+	float		rescale = elac_scan_factor(scan, sparse->block, 1, lane);
+	float		error_factor = elac_scan_factor(scan, sparse->block, 2, lane);
+	float		own = sparse->lambda * elac_scan_factor(scan, sparse->block, 0, lane);
+	float		cross = rescale * (bits - scan->query->half_sum);
+	float		estimate = sparse->add + own + cross;
+	float		lower = estimate - (sparse->spread * error_factor +
+									ELAC_SCAN_ROUNDING * (fabsf(sparse->add) + fabsf(own) + fabsf(cross)));
+
+	if (error_factor >= ELAC_RABITQ_UNKNOWN)
+		lower = -INFINITY;
+	if (lower >= elac_vector_heap_threshold(scan->heap))
+		return;
+	scan->terms.add = sparse->add;
+	scan->terms.lambda = sparse->lambda;
+	scan->terms.spread = sparse->spread;
+	if (scan->reader->layout.ex_bits > 0)
+		elac_scan_enqueue(scan, doc, lower, bits, 0);
+	else
+		elac_scan_offer(scan, doc, estimate, lower, error_factor);
+}
+
+static void
+elac_scan_run_deferred(ElacVectorScan *scan)
+{
+	ElacBoundTerms terms = scan->terms;
+
+	for (int i = 0; i < scan->ndeferred; i++)
+	{
+		const ElacScanSparse *sparse = &scan->deferred[i];
+
+		for (uint32 mask = sparse->mask; mask != 0; mask &= mask - 1)
+			elac_scan_lane(scan, sparse, pg_rightmost_one_pos32(mask));
+	}
+	scan->ndeferred = 0;
+	scan->terms = terms;
+}
+
+/* Asks memory for a block and puts it off. */
+static void
+elac_scan_defer(ElacVectorScan *scan, uint32 block, uint32 mask)
+{
+	const ElacVectorLayout *layout = &scan->reader->layout;
+	uint64		offset = elac_vector_block_offset(layout, block);
+	uint64		end = offset + layout->block_bytes;
+	ElacScanSparse *sparse;
+
+	/* a block may lie on some pages, and when there is no room for them all old ones go */
+	if (scan->ndeferred == ELAC_SCAN_DEFERRED ||
+		scan->codes.n + (end - 1) / ELAC_PAGE_DATA - offset / ELAC_PAGE_DATA + 1 > ELAC_SCAN_PAGES)
+		elac_scan_run_deferred(scan);
+	while (offset < end)
+	{
+		uint32		available;
+		const uint8 *data = elac_scan_code_bytes(scan, offset, &available);
+		uint32		n = (uint32) Min(available, end - offset);
+
+		for (uint32 at = 0; at < n; at += ELAC_SCAN_LINE)
+			__builtin_prefetch(data + at);
+		offset += n;
+	}
+	sparse = &scan->deferred[scan->ndeferred++];
+	sparse->block = block;
+	sparse->mask = mask;
+	sparse->add = scan->terms.add;
+	sparse->lambda = scan->terms.lambda;
+	sparse->spread = scan->terms.spread;
+}
+
 /* Scans the lanes of mask in a block. */
 static void
 elac_scan_block(ElacVectorScan *scan, uint32 block, uint32 mask)
@@ -333,14 +435,9 @@ elac_scan_block(ElacVectorScan *scan, uint32 block, uint32 mask)
 	const uint8 *factors;
 
 	scan->scored += pg_popcount32(mask);
-	if (refines && pg_popcount32(mask) <= ELAC_SCAN_FEW_LANES)
+	if (scan->allowed != NULL && pg_popcount32(mask) <= ELAC_SCAN_FEW_LANES)
 	{
-		for (; mask != 0; mask &= mask - 1)
-		{
-			ElacDoc		doc = base + pg_rightmost_one_pos32(mask);
-
-			elac_scan_enqueue(scan, doc, -INFINITY, elac_scan_exact_bits(scan, doc), 0);
-		}
+		elac_scan_defer(scan, block, mask);
 		return;
 	}
 
@@ -389,17 +486,20 @@ elac_scan_list(ElacVectorScan *scan, ElacDoc first, ElacDoc last)
 	}
 }
 
-/* Asks memory for the first block of a list while the one before is scanned. */
+/*
+ * Asks memory for a list, as far as it lies in its first page, while the one
+ * before is scanned.
+ */
 static void
-elac_scan_announce(ElacVectorScan *scan, ElacDoc first)
+elac_scan_announce(ElacVectorScan *scan, ElacDoc first, ElacDoc last)
 {
 	const ElacVectorLayout *layout = &scan->reader->layout;
 	uint32		available;
 	const uint8 *data = elac_scan_code_bytes(scan, elac_vector_block_offset(layout, first / ELAC_VECTOR_LANES),
 											 &available);
-	uint32		n = Min(Min(available, 2 * layout->block_bytes), 1024);
+	uint64		nbytes = ((uint64) (last - 1) / ELAC_VECTOR_LANES - first / ELAC_VECTOR_LANES + 1) * layout->block_bytes;
 
-	for (uint32 at = 0; at < n; at += ELAC_SCAN_LINE)
+	for (uint32 at = 0; at < Min(available, nbytes); at += ELAC_SCAN_LINE)
 		__builtin_prefetch(data + at);
 }
 
@@ -417,6 +517,7 @@ elac_scan_begin(ElacVectorScan *scan, ElacVectorReader *reader, ElacVectorQuery 
 	scan->heap = heap;
 	scan->scored = 0;
 	scan->nqueued = 0;
+	scan->ndeferred = 0;
 	scan->terms.scale = query->lut_scale;
 	scan->terms.offset = query->lut_offset - query->half_sum;
 	scan->terms.lut_error = query->lut_error;
@@ -443,7 +544,10 @@ elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 
 		if (lists[i] >= ncoded)
 			continue;
 		elac_vector_list_range(reader, lists[i], &first, &last);
-		if (i + 1 < nlists && lists[i + 1] < ncoded &&
+		/* a filter may leave nothing of a list: neither its codes nor its centroid are looked at then */
+		if (allowed != NULL && elac_bitmap_next(allowed, first) >= last)
+			continue;
+		if (allowed == NULL && i + 1 < nlists && lists[i + 1] < ncoded &&
 			reader->list_first[lists[i + 1]] < reader->list_first[lists[i + 1] + 1])
 			elac_scan_announce(&scan, reader->list_first[lists[i + 1]]);
 		if (first == last)
@@ -455,6 +559,7 @@ elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 
 		scan.reuses_sums = rounding <= ELAC_SCAN_REUSE_PART * list.spread;
 		elac_scan_list(&scan, first, last);
 	}
+	elac_scan_run_deferred(&scan);
 	elac_scan_flush(&scan, true);
 	elac_scan_pages_release(&scan.codes);
 	return scan.scored;
