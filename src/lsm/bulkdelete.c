@@ -70,7 +70,7 @@ bulkdelete_segment(BulkDelete *work, int i)
 }
 
 static void
-bulkdelete_lane(BulkDelete *work, const ElacLane *lane)
+bulkdelete_lane(BulkDelete *work, const ElacLane *lane, int number)
 {
 	Relation	index = work->snapshot->index;
 	ElacLaneReader *reader = elac_lane_reader_begin(index, work->snapshot->type, lane);
@@ -81,7 +81,7 @@ bulkdelete_lane(BulkDelete *work, const ElacLane *lane)
 		if (record.attrs != NULL)
 			pfree(record.attrs);
 		if ((record.header.flags & ELAC_DELTA_DEAD) == 0 && bulkdelete_is_dead(work, &record.header.tid))
-			elac_delta_mark_dead(index, &lane->docs, record.pos);
+			elac_delta_mark_dead(index, number, lane->docs.id, record.pos);
 	}
 	elac_lane_reader_end(reader);
 }
@@ -109,9 +109,9 @@ elac_lsm_bulkdelete(ElacJob *job, IndexBulkDeleteCallback callback, void *state,
 		MemoryContextDelete(segment_context);
 	}
 	for (uint32 i = 0; i < work.snapshot->manifest->nfrozen; i++)
-		bulkdelete_lane(&work, &work.snapshot->manifest->frozen[i]);
+		bulkdelete_lane(&work, &work.snapshot->manifest->frozen[i], ELAC_LANE_FROZEN);
 	for (int i = 0; i < ELAC_LANES; i++)
-		bulkdelete_lane(&work, &work.snapshot->lanes[i]);
+		bulkdelete_lane(&work, &work.snapshot->lanes[i], i);
 	elac_snapshot_release(work.snapshot);
 	elac_maintenance_unlock(job->index);
 	stats->num_pages = RelationGetNumberOfBlocks(job->index);

@@ -12,10 +12,13 @@
 #include "storage/chain.h"
 
 /*
- * docs is the chain the record lies in, pos its flags byte as
- * elac_chain_tell() gave it.  The caller holds the maintenance lock, so the
- * chain is neither rotated into a segment nor retired meanwhile.
+ * Marks the row of a lane whose docs record lies at pos (of its flags byte, as
+ * elac_chain_tell() gave it), and counts it.  number: of the lane, or
+ * ELAC_LANE_FROZEN for one in the manifest; docs_id: of its docs chain.  The
+ * caller holds the maintenance lock, so the chain is neither rotated into a
+ * segment nor retired meanwhile, and marks no row twice.
  */
-extern void elac_delta_mark_dead(Relation index, const ElacChain *docs, ElacChainPos pos);
+#define ELAC_LANE_FROZEN (-1)
+extern void elac_delta_mark_dead(Relation index, int number, uint64 docs_id, ElacChainPos pos);
 
 #endif							/* ELAC_DELTA_MARK_H */

@@ -104,25 +104,39 @@ elac_delta_vector_encode(const float *vector, int dim, uint8 *code)
 }
 
 bool
+elac_delta_vector_is_valid(const uint8 *code, int dim)
+{
+	const int8 *components = (const int8 *) (code + vector_blocks(dim) * sizeof(uint16));
+	int			bad = 0;
+
+	for (int i = 0; i < vector_blocks(dim); i++)
+	{
+		float		scale = elac_delta_error_value(elac_get_u16(code + i * sizeof(uint16)));
+
+		bad |= !(scale >= 0 && scale <= FLT_MAX);
+	}
+	for (int i = 0; i < dim; i++)
+		bad |= components[i] == INT8_MIN;
+	return bad == 0;
+}
+
+bool
 elac_delta_vector_decode(const uint8 *code, int dim, float *vector)
 {
 	const int8 *components = (const int8 *) (code + vector_blocks(dim) * sizeof(uint16));
-	bool		good = true;
 
+	if (!elac_delta_vector_is_valid(code, dim))
+		return false;
 	for (int first = 0; first < dim; first += BLOCK)
 	{
 		int			last = Min(first + BLOCK, dim);
 		float		scale = elac_delta_error_value(elac_get_u16(code));
 
 		code += sizeof(uint16);
-		good &= scale >= 0 && scale <= FLT_MAX;
 		for (int i = first; i < last; i++)
-		{
-			good &= components[i] != INT8_MIN;
 			vector[i] = component_value(components[i], scale);
-		}
 	}
-	return good;
+	return true;
 }
 
 float

@@ -33,6 +33,8 @@ extern Size elac_delta_vector_size(int dim);
  */
 extern uint16 elac_delta_vector_encode(const float *vector, int dim, uint8 *code);
 
+extern bool elac_delta_vector_is_valid(const uint8 *code, int dim);
+
 /* Decodes into dim finite floats; false when the bytes are no code. */
 extern bool elac_delta_vector_decode(const uint8 *code, int dim, float *vector);
 
@@ -40,9 +42,20 @@ extern bool elac_delta_vector_decode(const uint8 *code, int dim, float *vector);
 extern float elac_delta_error_value(uint16 error);
 
 /*
- * A certain lower bound of the distance (in the metric's internal unit: L2
- * squared, -ip, 1 - ip) between query and a vector whose decoded form has
- * distance `internal` and error `error`.  query_norm: Euclidean.
+ * Distance between a query and a decoded code, in the metric's internal unit
+ * (L2 squared, -ip, 1 - ip); for the processor at hand.
+ */
+typedef float (*ElacDeltaDistance) (const float *query, const uint8 *code, int dim);
+
+extern ElacDeltaDistance elac_delta_distance_function(ElacMetric metric);
+
+/* Of the kernels of that name (base/kernels.h), NULL when there are none; for tests. */
+extern ElacDeltaDistance elac_delta_distance_by_name(ElacMetric metric, const char *name);
+
+/*
+ * A certain lower bound of the internal distance between a query and a vector
+ * whose decoded form has distance `internal` and error `error`.  query_norm:
+ * Euclidean.
  */
 extern float elac_delta_lower_bound(ElacMetric metric, float internal, float error, float query_norm);
 

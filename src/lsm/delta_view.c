@@ -3,119 +3,111 @@
  *	  All rows of the delta as one query sees them.
  *
  * Owns nothing stored and takes no locks.  Rows are those that the snapshot's
- * copy of the lanes counts; rows appended since are not seen.  docs records
- * are read when the view is made; of vectors and texts one row's at a time is
- * kept.
+ * copy of the lanes counts; rows appended since are not seen.  docs records and
+ * vectors' codes are kept by the process (lane_rows.c), codes from when they
+ * are first asked for; of texts, and of vectors too many to be kept, one row's
+ * at a time.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "base/kernels.h"
 #include "errors.h"
 #include "lsm/delta_vector.h"
 #include "lsm/lane_reader.h"
+#include "lsm/lane_rows.h"
 #include "lsm/lsm.h"
+#include "storage/metapage.h"
 
-typedef struct DeltaDoc
+typedef struct ViewLane
 {
-	ElacDeltaHeader header;
-	int			lane;			/* index into readers */
-} DeltaDoc;
+	const ElacLane *lane;
+	ElacLaneRows *rows;			/* held */
+	ElacDoc		first;			/* number of its first row */
+	ElacLaneReader *reader;		/* NULL until needed */
+} ViewLane;
 
 struct ElacDeltaView
 {
+	Relation	index;
 	const ElacRowType *type;
+	MemoryContext context;
+	MemoryContextCallback callback;
 	int			ordinal[ELAC_MAX_COLUMNS];	/* attribute columns: 0 .. nattr-1 */
-	int			nreaders;
-	ElacLaneReader *readers[ELAC_MAX_FROZEN + ELAC_LANES];
+	int			nlanes;
+	ViewLane	lanes[ELAC_MAX_FROZEN + ELAC_LANES];
 	uint32		ndocs;
-	DeltaDoc   *docs;
-	Datum	   *values;			/* ndocs * nattr */
-	bool	   *isnull;
+	int			last;			/* lane that the last row asked for lies in */
+
+	bool		codes_tried;
+	bool		has_codes;		/* of all lanes */
 	float	   *vector;			/* of vector_doc */
 	ElacDoc		vector_doc;
-	MemoryContext text_context;	/* reset from row to row */
+	MemoryContext text_context; /* reset from row to row */
 	ElacDoc		text_doc;
 	ElacTermVector terms[ELAC_MAX_COLUMNS];
 };
 
-/* Decodes a row's attributes into the view's arrays. */
+/* Runs when the view's context goes, after an error too. */
 static void
-view_add_attrs(ElacDeltaView *view, const ElacDeltaRecord *record, Relation index)
+view_forget(void *arg)
 {
-	const ElacSchema *schema = view->type->schema;
-	Size		first = (Size) view->ndocs * schema->nattr;
-	Datum		values[ELAC_MAX_COLUMNS];
-	bool		isnull[ELAC_MAX_COLUMNS];
+	ElacDeltaView *view = arg;
 
-	if (!elac_delta_attrs_decode(view->type, record->attrs, record->header.attrs_len, values, isnull))
-		elac_corrupted(RelationGetRelationName(index), "Row %u of the delta has wrong attributes.", view->ndocs);
-	for (int i = 0; i < schema->ncolumns; i++)
-	{
-		if (schema->columns[i].kind != ELAC_COLUMN_ATTR)
-			continue;
-		view->values[first + view->ordinal[i]] = values[i];
-		view->isnull[first + view->ordinal[i]] = isnull[i];
-	}
+	for (int i = 0; i < view->nlanes; i++)
+		elac_lane_rows_unhold(view->lanes[i].rows);
+	view->nlanes = 0;
 }
 
 static void
-view_add_lane(ElacDeltaView *view, Relation index, const ElacLane *lane)
+view_add_lane(ElacDeltaView *view, const uint8 *uuid, const ElacLane *lane)
 {
-	ElacLaneReader *reader;
-	ElacDeltaRecord record;
+	ViewLane   *entry = &view->lanes[view->nlanes];
 
 	if (lane->ndocs == 0)
 		return;
-	reader = elac_lane_reader_begin(index, view->type, lane);
-	view->readers[view->nreaders] = reader;
-	while (elac_lane_reader_next(reader, &record))
-	{
-		view->docs[view->ndocs].header = record.header;
-		view->docs[view->ndocs].lane = view->nreaders;
-		if (view->type->schema->nattr > 0)
-			view_add_attrs(view, &record, index);
-		view->ndocs++;
-	}
-	view->nreaders++;
+	entry->lane = lane;
+	entry->rows = elac_lane_rows_hold(view->index, uuid, view->type, lane);
+	entry->first = view->ndocs;
+	entry->reader = NULL;
+	view->nlanes++;
+	view->ndocs += lane->ndocs;
 }
 
 ElacDeltaView *
 elac_delta_view(ElacSnapshot *snapshot)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym delta view", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	ElacDeltaView *view = palloc0(sizeof(ElacDeltaView));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym delta view", ALLOCSET_SMALL_SIZES);
+	ElacDeltaView *view = MemoryContextAllocZero(context, sizeof(ElacDeltaView));
 	const ElacSchema *schema = snapshot->type->schema;
-	uint64		count = elac_delta_count(snapshot->manifest, snapshot->lanes);
+	uint8		uuid[16];
 	int			nattr = 0;
 
-	if (count >= ELAC_INVALID_DOC)
+	if (elac_delta_count(snapshot->manifest, snapshot->lanes) >= ELAC_INVALID_DOC)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("delta of index \"%s\" has too many rows to be read",
 						RelationGetRelationName(snapshot->index)),
 				 errhint("Run elacsym_flush() on the index.")));
-	view->text_context = AllocSetContextCreate(context, "elacsym delta text", ALLOCSET_DEFAULT_SIZES);
+	view->index = snapshot->index;
 	view->type = snapshot->type;
+	view->context = context;
 	view->vector_doc = ELAC_INVALID_DOC;
 	view->text_doc = ELAC_INVALID_DOC;
 	for (int i = 0; i < schema->ncolumns; i++)
 		view->ordinal[i] = schema->columns[i].kind == ELAC_COLUMN_ATTR ? nattr++ : -1;
-	view->docs = MemoryContextAllocHuge(context, Max(count, 1) * sizeof(DeltaDoc));
-	if (nattr > 0)
-	{
-		view->values = MemoryContextAllocHuge(context, Max(count, 1) * nattr * sizeof(Datum));
-		view->isnull = MemoryContextAllocHuge(context, Max(count, 1) * nattr * sizeof(bool));
-	}
-	if (schema->vector_column >= 0)
-		view->vector = palloc(Max(schema->columns[schema->vector_column].dim, 1) * sizeof(float));
+	view->callback.func = view_forget;
+	view->callback.arg = view;
+	MemoryContextRegisterResetCallback(context, &view->callback);
+	memcpy(uuid, elac_metapage_get(snapshot->index)->uuid, sizeof(uuid));
 	for (uint32 i = 0; i < snapshot->manifest->nfrozen; i++)
-		view_add_lane(view, snapshot->index, &snapshot->manifest->frozen[i]);
+		view_add_lane(view, uuid, &snapshot->manifest->frozen[i]);
 	for (int i = 0; i < ELAC_LANES; i++)
-		view_add_lane(view, snapshot->index, &snapshot->lanes[i]);
-	MemoryContextSwitchTo(old);
+		view_add_lane(view, uuid, &snapshot->lanes[i]);
 	return view;
 }
 
@@ -125,67 +117,182 @@ elac_delta_ndocs(const ElacDeltaView *view)
 	return view->ndocs;
 }
 
-bool
-elac_delta_is_dead(const ElacDeltaView *view, ElacDoc doc)
+/* The lane that a row lies in; *row is its number there. */
+static inline ViewLane *
+view_lane(ElacDeltaView *view, ElacDoc doc, uint32 *row)
 {
 	Assert(doc < view->ndocs);
-	return (view->docs[doc].header.flags & ELAC_DELTA_DEAD) != 0;
+	if (doc < view->lanes[view->last].first)
+		view->last = 0;
+	while (view->last + 1 < view->nlanes && doc >= view->lanes[view->last + 1].first)
+		view->last++;
+	*row = doc - view->lanes[view->last].first;
+	return &view->lanes[view->last];
+}
+
+static inline const ElacDeltaHeader *
+view_header(ElacDeltaView *view, ElacDoc doc)
+{
+	uint32		row;
+	ViewLane   *lane = view_lane(view, doc, &row);
+
+	return elac_lane_rows_header(lane->rows, row);
+}
+
+static ElacLaneReader *
+view_reader(ElacDeltaView *view, ViewLane *lane)
+{
+	if (lane->reader == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(view->context);
+
+		lane->reader = elac_lane_reader_begin(view->index, view->type, lane->lane);
+		MemoryContextSwitchTo(old);
+	}
+	return lane->reader;
+}
+
+bool
+elac_delta_is_dead(ElacDeltaView *view, ElacDoc doc)
+{
+	return (view_header(view, doc)->flags & ELAC_DELTA_DEAD) != 0;
 }
 
 ItemPointer
 elac_delta_tid(ElacDeltaView *view, ElacDoc doc)
 {
-	Assert(doc < view->ndocs);
-	return &view->docs[doc].header.tid;
+	return unconstify(ItemPointerData *, &view_header(view, doc)->tid);
 }
 
 Datum
 elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull)
 {
-	Size		i = (Size) doc * view->type->schema->nattr + view->ordinal[column];
+	uint32		row;
+	ViewLane   *lane = view_lane(view, doc, &row);
 
-	Assert(doc < view->ndocs && view->ordinal[column] >= 0);
-	*isnull = view->isnull[i];
-	return view->values[i];
+	Assert(view->ordinal[column] >= 0);
+	return elac_lane_rows_attr(lane->rows, row, view->ordinal[column], isnull);
+}
+
+/* ---- vectors ---- */
+
+/* Whether all codes are in memory now. */
+static bool
+view_load_codes(ElacDeltaView *view)
+{
+	if (view->codes_tried)
+		return view->has_codes;
+	view->has_codes = true;
+	for (int i = 0; i < view->nlanes && view->has_codes; i++)
+		view->has_codes = elac_lane_rows_load_codes(view->lanes[i].rows, view->index, view->type, view->lanes[i].lane);
+	view->codes_tried = true;
+	return view->has_codes;
+}
+
+ElacVectorClass
+elac_delta_vector_class(ElacDeltaView *view, ElacDoc doc)
+{
+	return view_header(view, doc)->vector_class;
+}
+
+static const float *
+view_vector(ElacDeltaView *view, ElacDoc doc)
+{
+	uint32		row;
+	ViewLane   *lane = view_lane(view, doc, &row);
+	int			dim = view->type->schema->columns[view->type->schema->vector_column].dim;
+
+	if (view->vector == NULL)
+		view->vector = MemoryContextAlloc(view->context, Max(dim, 1) * sizeof(float));
+	if (view->vector_doc == doc)
+		return view->vector;
+	view->vector_doc = ELAC_INVALID_DOC;
+	if (view_load_codes(view))
+		elac_delta_vector_decode(elac_lane_rows_code(lane->rows, row), dim, view->vector);
+	else
+		elac_lane_reader_vector(view_reader(view, lane), elac_lane_rows_header(lane->rows, row), view->vector);
+	view->vector_doc = doc;
+	return view->vector;
 }
 
 ElacVectorClass
 elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector)
 {
-	const ElacDeltaHeader *header = &view->docs[doc].header;
+	ElacVectorClass class = elac_delta_vector_class(view, doc);
 
-	Assert(doc < view->ndocs);
-	*vector = NULL;
-	if (header->vector_class != ELAC_VECTOR_FINITE)
-		return header->vector_class;
-	if (view->vector_doc != doc)
-	{
-		view->vector_doc = ELAC_INVALID_DOC;
-		elac_lane_reader_vector(view->readers[view->docs[doc].lane], header, view->vector);
-		view->vector_doc = doc;
-	}
-	*vector = view->vector;
-	return ELAC_VECTOR_FINITE;
+	*vector = class == ELAC_VECTOR_FINITE ? view_vector(view, doc) : NULL;
+	return class;
 }
 
 float
-elac_delta_vector_error(const ElacDeltaView *view, ElacDoc doc)
+elac_delta_vector_error(ElacDeltaView *view, ElacDoc doc)
 {
-	Assert(doc < view->ndocs);
-	return elac_delta_error_value(view->docs[doc].header.vector_error);
+	return elac_delta_error_value(view_header(view, doc)->vector_error);
 }
+
+void
+elac_delta_query_init(ElacDeltaQuery *query, const ElacDeltaView *view, const float *vector)
+{
+	const ElacColumn *column = &view->type->schema->columns[view->type->schema->vector_column];
+
+	query->vector = vector;
+	query->metric = column->metric;
+	query->dim = column->dim;
+	query->norm = sqrtf(elac_kernels()->ip_f32(vector, vector, column->dim));
+	query->distance = elac_delta_distance_function(column->metric);
+}
+
+/* From the decoded vector: as the functions for codes do. */
+static float
+view_decoded_distance(const ElacDeltaQuery *query, const float *vector)
+{
+	const ElacKernels *kernels = elac_kernels();
+
+	switch (query->metric)
+	{
+		case ELAC_METRIC_L2:
+			return kernels->l2sq_f32(query->vector, vector, query->dim);
+		case ELAC_METRIC_IP:
+			return -kernels->ip_f32(query->vector, vector, query->dim);
+		default:
+			return 1 - kernels->ip_f32(query->vector, vector, query->dim);
+	}
+}
+
+bool
+elac_delta_distance(ElacDeltaView *view, ElacDoc doc, const ElacDeltaQuery *query, float *estimate, float *lower)
+{
+	uint32		row;
+	ViewLane   *lane = view_lane(view, doc, &row);
+	const ElacDeltaHeader *header = elac_lane_rows_header(lane->rows, row);
+
+	if (header->vector_class != ELAC_VECTOR_FINITE)
+		return false;
+	if (view_load_codes(view))
+		*estimate = query->distance(query->vector, elac_lane_rows_code(lane->rows, row), query->dim);
+	else
+		*estimate = view_decoded_distance(query, view_vector(view, doc));
+	*lower = elac_delta_lower_bound(query->metric, *estimate, elac_delta_error_value(header->vector_error), query->norm);
+	return true;
+}
+
+/* ---- texts ---- */
 
 const ElacTermVector *
 elac_delta_terms(ElacDeltaView *view, ElacDoc doc, int column)
 {
-	Assert(doc < view->ndocs);
+	if (view->text_context == NULL)
+		view->text_context = AllocSetContextCreate(view->context, "elacsym delta text", ALLOCSET_DEFAULT_SIZES);
 	if (view->text_doc != doc)
 	{
+		uint32		row;
+		ViewLane   *lane = view_lane(view, doc, &row);
+		ElacLaneReader *reader = view_reader(view, lane);
 		MemoryContext old = MemoryContextSwitchTo(view->text_context);
 
 		view->text_doc = ELAC_INVALID_DOC;
 		MemoryContextReset(view->text_context);
-		elac_lane_reader_texts(view->readers[view->docs[doc].lane], &view->docs[doc].header, view->terms);
+		elac_lane_reader_texts(reader, elac_lane_rows_header(lane->rows, row), view->terms);
 		view->text_doc = doc;
 		MemoryContextSwitchTo(old);
 	}

@@ -161,13 +161,34 @@ lane_seek(ElacLaneReader *reader, ElacChainReader **chain_reader, const ElacChai
 }
 
 void
-elac_lane_reader_vector(ElacLaneReader *reader, const ElacDeltaHeader *header, float *dst)
+elac_lane_reader_skip(ElacLaneReader *reader, uint32 n, ElacChainPos pos)
+{
+	Assert(n <= reader->lane.ndocs && reader->docs != NULL);
+	reader->next = n;
+	elac_chain_seek(reader->docs, pos);
+}
+
+ElacChainPos
+elac_lane_reader_tell(ElacLaneReader *reader)
+{
+	return elac_chain_tell(reader->docs);
+}
+
+void
+elac_lane_reader_code(ElacLaneReader *reader, const ElacDeltaHeader *header, uint8 *code)
 {
 	ElacChainReader *vectors = lane_seek(reader, &reader->vectors, &reader->lane.vectors, header->vector);
 
-	if (!elac_chain_read(vectors, reader->code, elac_delta_vector_size(reader->dim)) ||
-		!elac_delta_vector_decode(reader->code, reader->dim, dst))
+	if (!elac_chain_read(vectors, code, elac_delta_vector_size(reader->dim)) ||
+		!elac_delta_vector_is_valid(code, reader->dim))
 		lane_corrupted(reader, "vector");
+}
+
+void
+elac_lane_reader_vector(ElacLaneReader *reader, const ElacDeltaHeader *header, float *dst)
+{
+	elac_lane_reader_code(reader, header, reader->code);
+	elac_delta_vector_decode(reader->code, reader->dim, dst);
 }
 
 void

@@ -32,6 +32,16 @@ extern void elac_lane_reader_end(ElacLaneReader *reader);
 extern bool elac_lane_reader_next(ElacLaneReader *reader, ElacDeltaRecord *record);
 
 /*
+ * Goes on with row number n, whose docs record begins where a reader of the
+ * same lane stood after n rows: tell.
+ */
+extern void elac_lane_reader_skip(ElacLaneReader *reader, uint32 n, ElacChainPos pos);
+extern ElacChainPos elac_lane_reader_tell(ElacLaneReader *reader);
+
+/* The vector's code of a FINITE row, checked; elac_delta_vector_size() bytes. */
+extern void elac_lane_reader_code(ElacLaneReader *reader, const ElacDeltaHeader *header, uint8 *code);
+
+/*
  * The vector of a FINITE row, decoded: dim floats into dst, at most
  * elac_delta_error_value(header->vector_error) away from the vector that was
  * inserted.  Cheapest in row order.

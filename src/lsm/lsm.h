@@ -65,20 +65,42 @@ extern uint32 elac_delta_append(Relation index, const ElacRowType *type, const E
 
 /*
  * All rows of the frozen and live lanes of a snapshot, numbered 0 .. ndocs-1.
- * tids and attribute values are read at once, vectors and texts when asked:
- * a vector is valid until another row's is asked for, a term vector until a
- * term vector of another row is (all columns of a row are valid together).
+ * tids and attribute values are there at once, vectors and texts are read when
+ * asked for: a vector is valid until another row's is asked for, a term vector
+ * until a term vector of another row is (all columns of a row are valid
+ * together).  Lives in CurrentMemoryContext.
  */
 typedef struct ElacDeltaView ElacDeltaView;
 
 extern ElacDeltaView *elac_delta_view(ElacSnapshot *snapshot);
 extern uint32 elac_delta_ndocs(const ElacDeltaView *view);
-extern bool elac_delta_is_dead(const ElacDeltaView *view, ElacDoc doc);
+extern bool elac_delta_is_dead(ElacDeltaView *view, ElacDoc doc);
 extern ItemPointer elac_delta_tid(ElacDeltaView *view, ElacDoc doc);
 extern Datum elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull);
 /* *vector is NULL unless FINITE; decoded, at most elac_delta_vector_error() away from the row's. */
 extern ElacVectorClass elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector);
-extern float elac_delta_vector_error(const ElacDeltaView *view, ElacDoc doc);
+extern float elac_delta_vector_error(ElacDeltaView *view, ElacDoc doc);
+extern ElacVectorClass elac_delta_vector_class(ElacDeltaView *view, ElacDoc doc);
+
+/* A prepared query for the rows of a view; vector has to stay. */
+typedef struct ElacDeltaQuery
+{
+	const float *vector;
+	ElacMetric	metric;
+	int			dim;
+	float		norm;
+	float		(*distance) (const float *query, const uint8 *code, int dim);
+} ElacDeltaQuery;
+
+extern void elac_delta_query_init(ElacDeltaQuery *query, const ElacDeltaView *view, const float *vector);
+
+/*
+ * Distance of a row as its code has it, in the metric's internal unit (L2
+ * squared, -ip, 1 - ip), and a certain lower bound of its true one; false
+ * unless the row's vector is FINITE.
+ */
+extern bool elac_delta_distance(ElacDeltaView *view, ElacDoc doc, const ElacDeltaQuery *query,
+								float *estimate, float *lower);
 extern const ElacTermVector *elac_delta_terms(ElacDeltaView *view, ElacDoc doc, int column);
 
 /* Rows in the delta, from the lane heads alone. */

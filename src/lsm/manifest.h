@@ -30,7 +30,7 @@ typedef struct ElacLane
 {
 	uint64		generation;		/* rises when the lane is rotated */
 	uint32		ndocs;			/* rows in it, dead ones included */
-	uint32		reserved;		/* 0 */
+	uint32		ndead;			/* rows marked dead (lsm/delta_mark.c) */
 	ElacChain	docs;			/* one docs record per row: tid, flags, attributes, positions of the rest */
 	ElacChain	vectors;		/* codes of prepared vectors, lsm/delta_vector.h */
 	ElacChain	texts;			/* serialised term vectors of all text columns */
@@ -65,7 +65,8 @@ typedef struct ElacManifest
 	uint32		epoch;
 	uint8		store_uuid[16];	/* of the store that REMOTE bodies lie in, 0 when none */
 	char		store[NAMEDATALEN];	/* name of its foreign server, "" when none */
-	uint64		rows_trained;	/* rows the codebook was trained for */
+	uint64		rows_trained;	/* rows the codebook is for */
+	uint64		rows_since;		/* rows flushed since one was trained */
 	uint64		sweep_xid;		/* not 0: pages may exist that nothing refers to; free to reuse once no
 								 * snapshot is older than this FullTransactionId (lsm/retire.c) */
 	ElacBlobRef codebook;		/* id 0: none yet */

@@ -57,8 +57,10 @@ elac_lane_fault(const ElacLane *lane, BlockNumber nblocks)
 		fault = chain_fault(&lane->texts, "texts", nblocks);
 	if (fault != NULL)
 		return fault;
-	if (lane->reserved != 0 || lane->generation == 0)
+	if (lane->generation == 0)
 		return "a lane has no generation";
+	if (lane->ndead > lane->ndocs)
+		return psprintf("a lane counts %u rows and %u dead ones", lane->ndocs, lane->ndead);
 	if ((lane->ndocs == 0) != (lane->docs.head == InvalidBlockNumber) ||
 		(uint64) lane->ndocs > (uint64) lane->docs.npages * ELAC_PAGE_DATA)
 		return psprintf("a lane counts %u rows in %u pages", lane->ndocs, lane->docs.npages);

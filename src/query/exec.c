@@ -184,8 +184,6 @@ elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid
 static void
 scan_vector_rows(ElacScan *scan, ElacSource *source, ElacVectorClass class, ElacBitmap *out)
 {
-	const float *vector;
-
 	if (source->segment != NULL)
 	{
 		ElacVectorReader *reader = elac_segment_vector(source->segment);
@@ -197,7 +195,7 @@ scan_vector_rows(ElacScan *scan, ElacSource *source, ElacVectorClass class, Elac
 		return;
 	}
 	for (ElacDoc doc = 0; doc < source->ndocs; doc++)
-		if (elac_delta_vector(scan->delta, doc, &vector) == class)
+		if (elac_delta_vector_class(scan->delta, doc) == class)
 			elac_bitmap_set(out, doc);
 }
 

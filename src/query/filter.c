@@ -167,11 +167,7 @@ filter_delta_predicate(ElacFilter *filter, const ElacSchema *schema, ElacDeltaVi
 		case ELAC_COLUMN_TEXT:
 			return elac_delta_terms(view, doc, column)->isnull ? ELAC_TRUE : ELAC_FALSE;
 		case ELAC_COLUMN_VECTOR:
-			{
-				const float *vector;
-
-				return elac_delta_vector(view, doc, &vector) == ELAC_VECTOR_NULL ? ELAC_TRUE : ELAC_FALSE;
-			}
+			return elac_delta_vector_class(view, doc) == ELAC_VECTOR_NULL ? ELAC_TRUE : ELAC_FALSE;
 		default:
 			value = elac_delta_attr(view, doc, column, &isnull);
 			return elac_predicate_test(&filter->predicate, value, isnull);

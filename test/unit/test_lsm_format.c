@@ -13,7 +13,11 @@
 #include "base/rng.h"
 
 /* The checks alone: the rest of lsm needs a server. */
+#include "lsm/calibration.c"
 #include "lsm/delta_format.c"
+#include "lsm/delta_distance.c"
+#undef BLOCK
+#undef LANES
 #include "lsm/delta_vector.c"
 #include "lsm/manifest_check.c"
 
@@ -539,6 +543,67 @@ test_vector_bound(void)
 	CHECK_EQ(elac_delta_lower_bound(ELAC_METRIC_IP, -8, 0.5F, 4), -10);
 }
 
+/* Distances from codes are those from decoded vectors, whatever the processor's variant. */
+static void
+test_vector_distances(void)
+{
+	static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
+	float		vector[200];
+	float		query[200];
+	float		decoded[200];
+	uint8		code[220];
+	ElacRng		rng;
+	int			tested = 0;
+
+	elac_rng_seed(&rng, 6);
+	for (int round = 0; round < 2000; round++)
+	{
+		int			dim = round < 200 ? round + 1 : 1 + (int) elac_rng_below(&rng, 200);
+		double		square = 0;
+		double		product = 0;
+		double		magnitude = 0;
+
+		for (int i = 0; i < dim; i++)
+		{
+			vector[i] = random_component(&rng, 0);
+			query[i] = random_component(&rng, 0);
+		}
+		elac_delta_vector_encode(vector, dim, code);
+		CHECK(elac_delta_vector_decode(code, dim, decoded));
+		for (int i = 0; i < dim; i++)
+		{
+			square += ((double) query[i] - decoded[i]) * ((double) query[i] - decoded[i]);
+			product += (double) query[i] * decoded[i];
+			magnitude += fabs((double) query[i] * decoded[i]);
+		}
+		for (int i = 0; i < lengthof(names); i++)
+		{
+			ElacDeltaDistance l2 = elac_delta_distance_by_name(ELAC_METRIC_L2, names[i]);
+
+			if (l2 == NULL)
+				continue;
+			tested++;
+			CHECK(fabs(l2(query, code, dim) - square) <= 1e-5 * square);
+			CHECK(fabs(elac_delta_distance_by_name(ELAC_METRIC_IP, names[i]) (query, code, dim) + product) <=
+				  1e-5 * magnitude);
+			CHECK(fabs(elac_delta_distance_by_name(ELAC_METRIC_COSINE, names[i]) (query, code, dim) - (1 - product)) <=
+				  1e-5 * (1 + magnitude));
+		}
+	}
+	CHECK(tested >= 2000);
+	CHECK(elac_delta_distance_by_name(ELAC_METRIC_L2, "no such") == NULL);
+
+	/* beyond all numbers: a candidate, not a wrong order */
+	for (int i = 0; i < 64; i++)
+	{
+		vector[i] = i % 2 ? FLT_MAX : -FLT_MAX;
+		query[i] = FLT_MAX;
+	}
+	elac_delta_vector_encode(vector, 64, code);
+	CHECK(elac_delta_distance_function(ELAC_METRIC_L2) (query, code, 64) == INFINITY);
+	CHECK(!isnan(elac_delta_distance_function(ELAC_METRIC_IP) (query, code, 64)));
+}
+
 int
 main(void)
 {
@@ -550,5 +615,6 @@ main(void)
 	test_crc();
 	test_vector_codes();
 	test_vector_bound();
+	test_vector_distances();
 	return check_done();
 }
