@@ -29,25 +29,84 @@
 /* One estimate in so many is looked at to choose a first limit. */
 #define ELAC_LISTS_SAMPLE 8
 
-/* Standard deviations of the bound of a centroid's distance. */
-#define ELAC_LISTS_EPSILON 3.0f
+/*
+ * Standard deviations of the bound of a centroid's distance: .3% of lists come
+ * later than they should, by a place or so.
+ */
+#define ELAC_LISTS_EPSILON 2.5f
 
 /* How far ahead centroids are asked for. */
-#define ELAC_LISTS_AHEAD 4
+#define ELAC_LISTS_AHEAD 8
+
+/* Arrays of a cut, each with room for all lists and whole blocks. */
+#define ELAC_LISTS_ARRAYS 7
 
 struct ElacQueryCut
 {
-	ElacVectorLists lists;		/* order and distance have room for all */
+	ElacVectorLists lists;
 	uint32	   *order;
 	float	   *distance;
 	uint32		nlists;
 	float	   *add;			/* of each list: its centroid's distance, NaN while unknown */
 	uint32		nknown;			/* lists measured but not handed out */
 	uint32	   *known;
-	uint32	   *chosen;			/* work space, room for all */
+	uint32	   *chosen;			/* work space */
 	float	   *estimate;		/* of all lists; NULL without codes */
 	float	   *lower;
 };
+
+/*
+ * Memory of a cut's arrays.  The arrays of thousands of lists are more than
+ * malloc keeps: given back at the end of every query they would be mapped,
+ * faulted in and cleared anew for the next one, which costs more than ranking
+ * the lists does.  So one is kept for the next query.
+ */
+typedef struct ElacListsSpace
+{
+	MemoryContextCallback callback; /* gives it back with the query's context */
+	Size		nbytes;			/* that follow */
+} ElacListsSpace;
+
+/* Larger ones are not kept. */
+#define ELAC_LISTS_SPACE_KEPT ((Size) 8 * 1024 * 1024)
+
+static ElacListsSpace *lists_space_kept = NULL;
+
+static void
+elac_lists_space_return(void *arg)
+{
+	ElacListsSpace *space = arg;
+
+	if (space->nbytes <= ELAC_LISTS_SPACE_KEPT &&
+		(lists_space_kept == NULL || lists_space_kept->nbytes < space->nbytes))
+	{
+		ElacListsSpace *other = lists_space_kept;
+
+		lists_space_kept = space;
+		space = other;
+	}
+	if (space != NULL)
+		pfree(space);
+}
+
+/* Memory that lives as long as the query. */
+static void *
+elac_lists_space_take(ElacVectorQuery *query, Size nbytes)
+{
+	ElacListsSpace *space = lists_space_kept;
+
+	if (space != NULL && space->nbytes >= nbytes)
+		lists_space_kept = NULL;
+	else
+	{
+		space = MemoryContextAllocHuge(TopMemoryContext, MAXALIGN(sizeof(ElacListsSpace)) + nbytes);
+		space->nbytes = nbytes;
+	}
+	space->callback.func = elac_lists_space_return;
+	space->callback.arg = space;
+	MemoryContextRegisterResetCallback(query->context, &space->callback);
+	return (char *) space + MAXALIGN(sizeof(ElacListsSpace));
+}
 
 /* The smallest k of n values come first, the k-th smallest at values[k - 1]; 1 <= k <= n. */
 static float
@@ -227,8 +286,6 @@ elac_lists_estimate(ElacVectorQuery *query, ElacQueryCut *cut, const ElacCodeboo
 	Size		units = codebook->padded / 8;
 	ElacBoundTerms terms;
 
-	cut->estimate = palloc_extended(nblocks * ELAC_VECTOR_LANES * sizeof(float), MCXT_ALLOC_HUGE);
-	cut->lower = palloc_extended(nblocks * ELAC_VECTOR_LANES * sizeof(float), MCXT_ALLOC_HUGE);
 	terms.scale = query->lut_scale;
 	terms.offset = query->lut_offset - query->half_sum;
 	terms.lut_error = query->lut_error;
@@ -289,19 +346,24 @@ elac_lists_begin(ElacVectorQuery *query, int number)
 {
 	const ElacCodebookCut *c = &query->codebook->cuts[number];
 	ElacQueryCut *cut = palloc0(sizeof(ElacQueryCut));
-	Size		nbytes = (Size) c->nlists * sizeof(float);
+	Size		nbytes = TYPEALIGN64(ELAC_VECTOR_LANES, (uint64) c->nlists) * sizeof(float);
+	char	   *space = elac_lists_space_take(query, ELAC_LISTS_ARRAYS * nbytes);
 
 	cut->nlists = c->nlists;
-	cut->order = palloc_extended(nbytes, MCXT_ALLOC_HUGE);
-	cut->distance = palloc_extended(nbytes, MCXT_ALLOC_HUGE);
-	cut->known = palloc_extended(nbytes, MCXT_ALLOC_HUGE);
-	cut->chosen = palloc_extended(nbytes, MCXT_ALLOC_HUGE);
-	cut->add = palloc_extended(nbytes, MCXT_ALLOC_HUGE);
-	memset(cut->add, 0xFF, nbytes); /* NaN */
+	cut->order = (uint32 *) space;
+	cut->distance = (float *) (space + nbytes);
+	cut->known = (uint32 *) (space + 2 * nbytes);
+	cut->chosen = (uint32 *) (space + 3 * nbytes);
+	cut->add = (float *) (space + 4 * nbytes);
+	memset(cut->add, 0xFF, c->nlists * sizeof(float));	/* NaN */
 	cut->lists.order = cut->order;
 	cut->lists.distance = cut->distance;
 	if (c->codes != NULL)
+	{
+		cut->estimate = (float *) (space + 5 * nbytes);
+		cut->lower = (float *) (space + 6 * nbytes);
 		elac_lists_estimate(query, cut, c);
+	}
 	return cut;
 }
 

@@ -547,9 +547,13 @@ elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 
 		/* a filter may leave nothing of a list: neither its codes nor its centroid are looked at then */
 		if (allowed != NULL && elac_bitmap_next(allowed, first) >= last)
 			continue;
-		if (allowed == NULL && i + 1 < nlists && lists[i + 1] < ncoded &&
-			reader->list_first[lists[i + 1]] < reader->list_first[lists[i + 1] + 1])
-			elac_scan_announce(&scan, reader->list_first[lists[i + 1]]);
+		if (allowed == NULL && i + 1 < nlists && lists[i + 1] < ncoded)
+		{
+			const uint32 *next = &reader->list_first[lists[i + 1]];
+
+			if (next[0] < next[1])
+				elac_scan_announce(&scan, next[0], next[1]);
+		}
 		if (first == last)
 			continue;
 		list = elac_vector_query_list(query, reader->header.cut, lists[i]);

@@ -104,7 +104,7 @@ typedef struct ElacVectorLists
  * exact distance of their centroids.  What was handed out stays, so the next
  * call goes on where this one ended; order and distance stay where they are as
  * long as the query.  Asking for few is cheap: only the coded centroids are
- * looked at for lists far away.  An estimate's bound that fails (three standard
+ * looked at for lists far away.  An estimate's bound that fails (2.5 standard
  * deviations) puts a list later than its distance says, never loses it.
  */
 extern const ElacVectorLists *elac_vector_query_ensure(ElacVectorQuery *query, int cut, uint32 n);
