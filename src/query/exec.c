@@ -39,7 +39,7 @@ scan_open_segment(ElacScan *scan, ElacSource *source)
 		elac_source_begin(source, live, source->ndocs - ndead);
 		return;
 	}
-	passing = elac_filter_segment(scan->query.filter, scan->schema, source->segment);
+	passing = elac_filter_segment(scan->query.filter, scan->query.index, scan->schema, source->segment);
 	if (live != NULL)
 		elac_bitmap_and(passing, live);
 	elac_source_begin(source, passing, elac_bitmap_count(passing));

@@ -4,19 +4,29 @@
  *	  row of the delta.
  *
  * SQL's logic has three values, so each node gives two bitmaps: where it is
- * true and where it is unknown.  What is neither is false.
+ * true and where it is unknown.  What is neither is false.  Hardly any
+ * condition is unknown anywhere: the second bitmap is left out then.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 
+#include "query/filter_cache.h"
 #include "query/query.h"
 
 typedef struct FilterResult
 {
 	ElacBitmap *is_true;
-	ElacBitmap *is_unknown;
+	ElacBitmap *is_unknown;		/* NULL: nowhere */
 } FilterResult;
+
+/* What is evaluated. */
+typedef struct FilterInput
+{
+	Relation	index;
+	const ElacSchema *schema;
+	ElacSegment *segment;
+} FilterInput;
 
 static ElacBitmap *
 filter_bitmap_create(uint32 ndocs)
@@ -31,8 +41,32 @@ filter_bitmap_create(uint32 ndocs)
 static void
 filter_bitmap_free(ElacBitmap *bitmap)
 {
+	if (bitmap == NULL)
+		return;
 	pfree(bitmap->words);
 	pfree(bitmap);
+}
+
+static void
+filter_attribute(const FilterInput *input, ElacPredicate *predicate, FilterResult *result)
+{
+	ElacBitmap *unknown = filter_bitmap_create(result->is_true->nbits);
+	bool		any_unknown;
+	ElacFilterKey key;
+
+	elac_filter_key(&key, input->index, elac_segment_ref(input->segment)->id, predicate);
+	if (!elac_filter_cache_get(&key, result->is_true, unknown, &any_unknown))
+	{
+		elac_attr_select(elac_segment_attr(input->segment, predicate->column), predicate, result->is_true, unknown);
+		any_unknown = elac_bitmap_next(unknown, 0) < unknown->nbits;
+		elac_filter_cache_put(&key, result->is_true, any_unknown ? unknown : NULL);
+	}
+	if (key.bytes != NULL)
+		pfree(key.bytes);
+	if (any_unknown)
+		result->is_unknown = unknown;
+	else
+		filter_bitmap_free(unknown);
 }
 
 /* IS NULL on a vector column: the section's last list. */
@@ -48,19 +82,18 @@ filter_vector_nulls(ElacSegment *segment, ElacBitmap *out)
 }
 
 static FilterResult
-filter_predicate(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+filter_predicate(const FilterInput *input, ElacFilter *filter)
 {
-	uint32		ndocs = elac_segment_ndocs(segment);
+	ElacSegment *segment = input->segment;
 	int			column = filter->predicate.column;
 	FilterResult result;
 
-	result.is_true = filter_bitmap_create(ndocs);
-	result.is_unknown = filter_bitmap_create(ndocs);
-	switch (schema->columns[column].kind)
+	result.is_true = filter_bitmap_create(elac_segment_ndocs(segment));
+	result.is_unknown = NULL;
+	switch (input->schema->columns[column].kind)
 	{
 		case ELAC_COLUMN_ATTR:
-			elac_attr_select(elac_segment_attr(segment, column), &filter->predicate,
-							 result.is_true, result.is_unknown);
+			filter_attribute(input, &filter->predicate, &result);
 			break;
 		case ELAC_COLUMN_TEXT:
 			Assert(filter->predicate.kind == ELAC_PREDICATE_IS_NULL);
@@ -74,52 +107,69 @@ filter_predicate(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segm
 	return result;
 }
 
+/* The bitmap of what is unknown, made when there is none. */
+static ElacBitmap *
+filter_with_unknown(FilterResult *result)
+{
+	if (result->is_unknown == NULL)
+		result->is_unknown = filter_bitmap_create(result->is_true->nbits);
+	return result->is_unknown;
+}
+
 /* true AND: both; unknown: neither is false, and not true. */
 static void
 filter_and(FilterResult *left, FilterResult *right)
 {
-	/* possible = true or unknown, on both sides */
-	elac_bitmap_or(left->is_unknown, left->is_true);
-	elac_bitmap_or(right->is_unknown, right->is_true);
-	elac_bitmap_and(left->is_unknown, right->is_unknown);
+	if (left->is_unknown != NULL || right->is_unknown != NULL)
+	{
+		/* possible = true or unknown, on both sides */
+		elac_bitmap_or(filter_with_unknown(left), left->is_true);
+		elac_bitmap_or(filter_with_unknown(right), right->is_true);
+		elac_bitmap_and(left->is_unknown, right->is_unknown);
+	}
 	elac_bitmap_and(left->is_true, right->is_true);
-	elac_bitmap_andnot(left->is_unknown, left->is_true);
+	if (left->is_unknown != NULL)
+		elac_bitmap_andnot(left->is_unknown, left->is_true);
 }
 
 static void
 filter_or(FilterResult *left, FilterResult *right)
 {
 	elac_bitmap_or(left->is_true, right->is_true);
-	elac_bitmap_or(left->is_unknown, right->is_unknown);
-	elac_bitmap_andnot(left->is_unknown, left->is_true);
+	if (right->is_unknown != NULL)
+		elac_bitmap_or(filter_with_unknown(left), right->is_unknown);
+	if (left->is_unknown != NULL)
+		elac_bitmap_andnot(left->is_unknown, left->is_true);
 }
 
 static FilterResult
-filter_evaluate(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+filter_evaluate(const FilterInput *input, ElacFilter *filter)
 {
 	FilterResult result;
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
 	if (filter->kind == ELAC_FILTER_PREDICATE)
-		return filter_predicate(filter, schema, segment);
+		return filter_predicate(input, filter);
 
-	result = filter_evaluate(filter->children[0], schema, segment);
+	result = filter_evaluate(input, filter->children[0]);
 	if (filter->kind == ELAC_FILTER_NOT)
 	{
 		/* not true becomes the rest: neither true nor unknown */
-		elac_bitmap_or(result.is_true, result.is_unknown);
+		if (result.is_unknown != NULL)
+			elac_bitmap_or(result.is_true, result.is_unknown);
 		elac_bitmap_not(result.is_true);
 		return result;
 	}
 	if (filter->kind == ELAC_FILTER_IS_TRUE)
 	{
-		elac_bitmap_zero(result.is_unknown);
+		filter_bitmap_free(result.is_unknown);
+		result.is_unknown = NULL;
 		return result;
 	}
 	for (int i = 1; i < filter->nchildren; i++)
 	{
-		FilterResult child = filter_evaluate(filter->children[i], schema, segment);
+		FilterResult child = filter_evaluate(input, filter->children[i]);
 
 		if (filter->kind == ELAC_FILTER_AND)
 			filter_and(&result, &child);
@@ -132,9 +182,10 @@ filter_evaluate(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segme
 }
 
 ElacBitmap *
-elac_filter_segment(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+elac_filter_segment(ElacFilter *filter, Relation index, const ElacSchema *schema, ElacSegment *segment)
 {
-	FilterResult result = filter_evaluate(filter, schema, segment);
+	FilterInput input = {index, schema, segment};
+	FilterResult result = filter_evaluate(&input, filter);
 
 	filter_bitmap_free(result.is_unknown);
 	return result.is_true;

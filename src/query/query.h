@@ -41,7 +41,8 @@ typedef struct ElacFilter
 extern void elac_filter_prefetch(const ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment);
 
 /* Documents of a segment for which the filter is TRUE; palloc'd. */
-extern ElacBitmap *elac_filter_segment(ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment);
+extern ElacBitmap *elac_filter_segment(ElacFilter *filter, Relation index, const ElacSchema *schema,
+									   ElacSegment *segment);
 
 /* The same for one row of the delta. */
 extern ElacTruth elac_filter_delta(ElacFilter *filter, const ElacSchema *schema, ElacDeltaView *view, ElacDoc doc);
