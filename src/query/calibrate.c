@@ -45,6 +45,13 @@
 #define CALIBRATE_TRACED 40
 #define CALIBRATE_CANDIDATES 64
 
+/* How far a scan goes with the wide heap: patience of that share, and a part of all documents. */
+#define WIDE_SHARE 2.0
+#define WIDE_PART 32
+
+/* In place of a source: a distance known, not a candidate. */
+#define SEED_SOURCE UINT32_MAX
+
 /* Steps as in vector_batch.c. */
 #define CALIBRATE_STEP_SHARE 16
 
@@ -96,6 +103,7 @@ typedef struct Calibrate
 	int			nsources;
 	CalibrateSource *sources;
 	uint64		nlive;
+	uint64		nallowed;
 	uint32		nqueries;
 	CalibrateQuery *queries;
 	MemoryContext query_context;	/* reset from query to query */
@@ -230,26 +238,43 @@ calibrate_filter(Calibrate *calibrate, uint32 one_in)
 
 /* ---- one query ---- */
 
-/* Candidates in the order in which the trace met them, and at which look. */
+typedef struct CalibrateTrue
+{
+	double		distance;
+	uint32		source;
+	ElacDoc		doc;
+} CalibrateTrue;
+
+/* Candidates in the order in which a scan met them, and at which step. */
 typedef struct CalibrateSeen
 {
 	uint32		n;
-	const ElacVectorCandidate *candidates;
+	uint32		allocated;
+	ElacVectorCandidate *candidates;
 	uint32		nlooks;
+	uint32		nlooks_allocated;
 	double	   *scored;			/* before each step */
 	uint32	   *end;			/* candidates met by its end */
+	uint32		nrows;
+	CalibrateTrue rows[CALIBRATE_K];	/* the true nearest ones, ascending */
 } CalibrateSeen;
 
-/* Scans all lists; scored[nlooks] is the number of documents in the end. */
-static void
-calibrate_scan(Calibrate *calibrate, const CalibrateQuery *query, ElacVectorHeap *heap, CalibrateSeen *seen)
+/* One query on its way through the lists. */
+typedef struct CalibrateScan
+{
+	Calibrate  *calibrate;
+	const CalibrateQuery *query;
+	ElacProbeWalk *walk;
+	uint64		scored;
+	uint32		step;
+	CalibrateSeen *seen;
+} CalibrateScan;
+
+static ElacProbeWalk *
+calibrate_walk(Calibrate *calibrate, const CalibrateQuery *query)
 {
 	ElacVectorQuery *prepared = elac_vector_query_begin(calibrate->codebook, query->vector, elac_guc_epsilon);
 	ElacProbeSource *sources = palloc0(sizeof(ElacProbeSource) * calibrate->nsources);
-	ElacProbeWalk *walk;
-	uint64		scored = 0;
-	uint32		step = 1;
-	uint32		allocated = 256;
 
 	for (int i = 0; i < calibrate->nsources; i++)
 	{
@@ -259,27 +284,161 @@ calibrate_scan(Calibrate *calibrate, const CalibrateQuery *query, ElacVectorHeap
 		sources[i].nallowed = calibrate->sources[i].nallowed;
 		sources[i].number = i;
 	}
-	walk = elac_probe_walk_begin(sources, calibrate->nsources);
-	seen->scored = palloc(sizeof(double) * allocated);
-	seen->end = palloc(sizeof(uint32) * allocated);
-	seen->nlooks = 0;
-	for (;;)
+	return elac_probe_walk_begin(sources, calibrate->nsources);
+}
+
+static void
+calibrate_grow_looks(CalibrateSeen *seen)
+{
+	if (seen->nlooks + 1 < seen->nlooks_allocated)
+		return;
+	if (seen->nlooks_allocated == 0)
+	{
+		seen->nlooks_allocated = 256;
+		seen->scored = palloc(sizeof(double) * seen->nlooks_allocated);
+		seen->end = palloc(sizeof(uint32) * seen->nlooks_allocated);
+		return;
+	}
+	seen->nlooks_allocated *= 2;
+	seen->scored = repalloc(seen->scored, sizeof(double) * seen->nlooks_allocated);
+	seen->end = repalloc(seen->end, sizeof(uint32) * seen->nlooks_allocated);
+}
+
+/* Adds what the heap's watch recorded from entry `from` on; returns how many entries it has. */
+static uint32
+calibrate_note(CalibrateSeen *seen, ElacVectorHeap *heap, uint32 from)
+{
+	uint32		n;
+	const ElacVectorCandidate *recorded = elac_vector_heap_recorded(heap, &n);
+
+	for (uint32 i = from; i < n; i++)
+	{
+		if (seen->n == seen->allocated)
+		{
+			seen->allocated = Max(seen->allocated * 2, 512);
+			seen->candidates = seen->candidates == NULL
+				? palloc(sizeof(ElacVectorCandidate) * seen->allocated)
+				: repalloc_huge(seen->candidates, sizeof(ElacVectorCandidate) * seen->allocated);
+		}
+		seen->candidates[seen->n++] = recorded[i];
+	}
+	return n;
+}
+
+/*
+ * Scans into heap until as much as `share` of what was scored when the best
+ * changed last, and `extra` documents more, has not changed them; or all lists.
+ * The heap's first `noted` records are not candidates.
+ */
+static void
+calibrate_advance(CalibrateScan *scan, ElacVectorHeap *heap, uint32 noted, double share, double extra)
+{
+	CalibrateSeen *seen = scan->seen;
+	double		changed = 0;
+
+	(void) elac_vector_heap_moved(heap);
+	while (scan->scored < share * changed + extra)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (seen->nlooks + 1 == allocated)
-		{
-			allocated *= 2;
-			seen->scored = repalloc(seen->scored, sizeof(double) * allocated);
-			seen->end = repalloc(seen->end, sizeof(uint32) * allocated);
-		}
-		seen->scored[seen->nlooks] = (double) scored;
-		if (!elac_probe_walk_next(walk, step, heap, &scored))
+		calibrate_grow_looks(seen);
+		seen->scored[seen->nlooks] = (double) scan->scored;
+		if (!elac_probe_walk_next(scan->walk, scan->step, heap, &scan->scored))
 			break;
-		(void) elac_vector_heap_recorded(heap, &seen->end[seen->nlooks]);
-		seen->nlooks++;
-		step = (uint32) Min(elac_probe_walk_lists(walk) / CALIBRATE_STEP_SHARE + 1, 1024);
+		if (elac_vector_heap_moved(heap))
+			changed = (double) scan->scored;
+		noted = calibrate_note(seen, heap, noted);
+		seen->end[seen->nlooks++] = seen->n;
+		scan->step = (uint32) Min(elac_probe_walk_lists(scan->walk) / CALIBRATE_STEP_SHARE + 1, 1024);
 	}
-	seen->candidates = elac_vector_heap_recorded(heap, &seen->n);
+	calibrate_grow_looks(seen);
+	seen->scored[seen->nlooks] = (double) scan->scored;
+}
+
+static float
+calibrate_internal(const Calibrate *calibrate, double distance)
+{
+	return calibrate->column->metric == ELAC_METRIC_L2 ? (float) (distance * distance) : (float) distance;
+}
+
+/*
+ * Puts the nearest of candidates, which come by lower bound, among the true
+ * rows: exact distances, until no bound is below the worst of k.
+ */
+static void
+calibrate_truth(CalibrateScan *scan, const ElacVectorCandidate *candidates, uint32 ncandidates)
+{
+	Calibrate  *calibrate = scan->calibrate;
+	CalibrateSeen *seen = scan->seen;
+	int			dim = calibrate->column->dim;
+
+	for (uint32 i = 0; i < ncandidates; i++)
+	{
+		const ElacVectorCandidate *candidate = &candidates[i];
+		ItemPointerData tid;
+		double		distance;
+		uint32		place;
+
+		if (candidate->source == SEED_SOURCE)
+			continue;
+		if (seen->nrows == CALIBRATE_K &&
+			calibrate_internal(calibrate, seen->rows[CALIBRATE_K - 1].distance) < candidate->lower)
+			continue;
+		elac_segment_tid(calibrate->sources[candidate->source].segment, candidate->doc, &tid);
+		if (calibrate->job->fetch(calibrate->job->fetch_arg, &tid, calibrate->buffer) != ELAC_VECTOR_FINITE)
+			continue;
+		if (scan->query->source >= 0 && memcmp(calibrate->buffer, scan->query->vector, sizeof(float) * dim) == 0)
+			continue;
+		distance = elac_vector_distance(calibrate->column->metric, scan->query->vector, calibrate->buffer, dim);
+		if (seen->nrows == CALIBRATE_K && !(distance < seen->rows[CALIBRATE_K - 1].distance))
+			continue;
+		place = seen->nrows < CALIBRATE_K ? seen->nrows++ : CALIBRATE_K - 1;
+		for (; place > 0 && seen->rows[place - 1].distance > distance; place--)
+			seen->rows[place] = seen->rows[place - 1];
+		seen->rows[place].distance = distance;
+		seen->rows[place].source = candidate->source;
+		seen->rows[place].doc = candidate->doc;
+	}
+}
+
+/*
+ * Scans all lists for one query.  The nearer ones with a wide heap; the rest,
+ * which seldom have a nearer row, only for documents below the distances known
+ * by then: that spares nearly all of the second look at their codes.
+ */
+static void
+calibrate_scan(Calibrate *calibrate, const CalibrateQuery *query, CalibrateSeen *seen)
+{
+	CalibrateScan scan = {0};
+	ElacVectorHeap *heap = elac_vector_heap_create(CALIBRATE_CANDIDATES);
+	ElacVectorCandidate *candidates;
+	uint32		ncandidates;
+	uint32		nseeds;
+
+	memset(seen, 0, sizeof(*seen));
+	scan.calibrate = calibrate;
+	scan.query = query;
+	scan.walk = calibrate_walk(calibrate, query);
+	scan.step = 1;
+	scan.seen = seen;
+	elac_vector_heap_watch(heap, CALIBRATE_TRACED, true);
+	calibrate_advance(&scan, heap, 0, WIDE_SHARE, (double) calibrate->nallowed / WIDE_PART);
+	candidates = elac_vector_heap_finish(heap, &ncandidates);
+	calibrate_truth(&scan, candidates, ncandidates);
+
+	heap = elac_vector_heap_create(CALIBRATE_K);
+	elac_vector_heap_watch(heap, CALIBRATE_K, true);
+	for (uint32 i = 0; i < seen->nrows; i++)
+	{
+		ElacVectorCandidate seed = {0};
+
+		seed.estimate = seed.lower = calibrate_internal(calibrate, seen->rows[i].distance);
+		seed.source = SEED_SOURCE;
+		elac_vector_heap_push(heap, &seed);
+	}
+	nseeds = seen->nrows;
+	calibrate_advance(&scan, heap, nseeds, 0, INFINITY);
+	candidates = elac_vector_heap_finish(heap, &ncandidates);
+	calibrate_truth(&scan, candidates, ncandidates);
 }
 
 /* Puts an estimate among the best k, ascending; whether it belongs there. */
@@ -326,52 +485,6 @@ calibrate_replay(const CalibrateSeen *seen, uint32 k, CalibrateTrace *trace)
 	pfree(best);
 }
 
-typedef struct CalibrateTrue
-{
-	double		distance;
-	uint32		source;
-	ElacDoc		doc;
-} CalibrateTrue;
-
-/*
- * The true nearest rows, at most k: exact distances of candidates, which come
- * by lower bound, until no bound is below the worst of k.
- */
-static uint32
-calibrate_truth(Calibrate *calibrate, const CalibrateQuery *query, const ElacVectorCandidate *candidates,
-				uint32 ncandidates, CalibrateTrue *rows, uint32 k)
-{
-	ElacMetric	metric = calibrate->column->metric;
-	int			dim = calibrate->column->dim;
-	uint32		n = 0;
-
-	for (uint32 i = 0; i < ncandidates; i++)
-	{
-		ItemPointerData tid;
-		double		distance;
-		uint32		place;
-
-		if (n == k && (metric == ELAC_METRIC_L2 ? rows[k - 1].distance * rows[k - 1].distance : rows[k - 1].distance) <
-			candidates[i].lower)
-			break;
-		elac_segment_tid(calibrate->sources[candidates[i].source].segment, candidates[i].doc, &tid);
-		if (calibrate->job->fetch(calibrate->job->fetch_arg, &tid, calibrate->buffer) != ELAC_VECTOR_FINITE)
-			continue;
-		if (query->source >= 0 && memcmp(calibrate->buffer, query->vector, sizeof(float) * dim) == 0)
-			continue;
-		distance = elac_vector_distance(metric, query->vector, calibrate->buffer, dim);
-		if (n == k && !(distance < rows[k - 1].distance))
-			continue;
-		place = n < k ? n++ : k - 1;
-		for (; place > 0 && rows[place - 1].distance > distance; place--)
-			rows[place] = rows[place - 1];
-		rows[place].distance = distance;
-		rows[place].source = candidates[i].source;
-		rows[place].doc = candidates[i].doc;
-	}
-	return n;
-}
-
 static int
 calibrate_compare_double(const void *a, const void *b)
 {
@@ -411,28 +524,20 @@ calibrate_query(Calibrate *calibrate, const CalibrateQuery *query, CalibrateTrac
 	MemoryContext old = MemoryContextSwitchTo(calibrate->query_context);
 	CalibrateSource *own = query->source >= 0 ? &calibrate->sources[query->source] : NULL;
 	bool		hidden = own != NULL && elac_bitmap_get(&own->allowed, query->doc);
-	ElacVectorHeap *heap = elac_vector_heap_create(CALIBRATE_CANDIDATES);
-	ElacVectorCandidate *candidates;
-	uint32		ncandidates;
 	CalibrateSeen seen;
-	CalibrateTrue rows[CALIBRATE_K];
-	uint32		nrows;
 
 	if (hidden)
 		elac_bitmap_clear(&own->allowed, query->doc);
-	elac_vector_heap_watch(heap, CALIBRATE_TRACED, true);
-	calibrate_scan(calibrate, query, heap, &seen);
+	calibrate_scan(calibrate, query, &seen);
 	if (hidden)
 		elac_bitmap_set(&own->allowed, query->doc);
-	candidates = elac_vector_heap_finish(heap, &ncandidates);
-	nrows = calibrate_truth(calibrate, query, candidates, ncandidates, rows, CALIBRATE_K);
 
 	MemoryContextSwitchTo(old);
 	memset(trace, 0, sizeof(*trace));
 	trace->looks = palloc(sizeof(CalibrateLook) * (seen.nlooks + 1));
 	trace->needed = palloc(sizeof(double) * CALIBRATE_K);
 	calibrate_replay(&seen, CALIBRATE_K, trace);
-	calibrate_needs(&seen, rows, nrows, trace);
+	calibrate_needs(&seen, seen.rows, seen.nrows, trace);
 	MemoryContextReset(calibrate->query_context);
 }
 
@@ -490,6 +595,7 @@ calibrate_measure(Calibrate *calibrate, uint32 one_in, uint32 nqueries, ElacCali
 	CalibrateTrace *traces;
 	uint32		ntraces = 0;
 
+	calibrate->nallowed = rows;
 	if (rows < CALIBRATE_ROWS_MIN / 4)
 		return false;
 	traces = palloc(sizeof(CalibrateTrace) * nqueries);
@@ -533,7 +639,9 @@ calibrate_snapshot(Calibrate *calibrate)
 	calibration->rows = calibrate->nlive;
 	calibration->queries = calibrate->nqueries;
 	while (calibration->ncurves < ELAC_CALIBRATION_CURVES &&
-		   calibrate_measure(calibrate, one_in, calibrate->nqueries, &calibration->curves[calibration->ncurves]))
+		   calibrate_measure(calibrate, one_in,
+							 one_in == 1 ? calibrate->nqueries : Min(calibrate->nqueries, CALIBRATE_QUERIES_MIN),
+							 &calibration->curves[calibration->ncurves]))
 	{
 		calibration->ncurves++;
 		one_in *= 10;
