@@ -24,79 +24,54 @@
 #include "segment/row.h"
 #include "storage/metapage.h"
 
+/* Rows read whatever the table is believed to have. */
+#define BUILD_SAMPLE_MIN 2000
+
 typedef struct SampleState
 {
 	const ElacColumn *column;
 	int			position;		/* of the column */
 	MemoryContext row_context;
-	float	   *vectors;		/* capacity * dim */
-	uint64		capacity;
-	uint64		nrows;			/* in vectors */
-	uint64		seen;			/* finite vectors met */
+	ElacTrainer *trainer;
+	float	   *vector;
 	ElacRng		rng;
 } SampleState;
 
-/* Reservoir of vectors. */
 static void
 train_sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
 	SampleState *sample = arg;
-	const ElacColumn *column = sample->column;
-	uint64		place = sample->nrows;
-	ElacVectorClass class;
-	float	   *dst;
 	MemoryContext old;
 
 	if (isnull[sample->position])
 		return;
-	if (sample->nrows == sample->capacity)
-	{
-		place = elac_rng_below(&sample->rng, sample->seen + 1);
-		if (place >= sample->capacity)
-		{
-			sample->seen++;
-			return;
-		}
-	}
-	dst = sample->vectors + place * column->dim;
 	old = MemoryContextSwitchTo(sample->row_context);
-	class = elac_row_form_vector(column, values[sample->position], dst);
+	if (elac_row_form_vector(sample->column, values[sample->position], sample->vector) == ELAC_VECTOR_FINITE)
+		elac_trainer_add(sample->trainer, sample->vector);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(sample->row_context);
-	if (class != ELAC_VECTOR_FINITE)
-	{
-		/* prepared into zeros: a place already taken has lost its vector */
-		if (place < sample->nrows)
-			memcpy(dst, sample->vectors + (sample->nrows - 1) * column->dim, column->dim * sizeof(float));
-		return;
-	}
-	if (place == sample->nrows)
-		sample->nrows++;
-	sample->seen++;
 }
 
-/* Reads random blocks until the sample is full; returns the number of vectors in the table, estimated. */
+/* Reads random blocks until there are enough rows; returns the number of vectors in the table, estimated. */
 static uint64
-train_sample(SampleState *sample, Relation heap, Relation index, IndexInfo *info)
+train_sample(SampleState *sample, uint64 wanted, Relation heap, Relation index, IndexInfo *info)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(heap);
 	BlockNumber nread = 0;
 	BlockSamplerData sampler;
 
-	if (nblocks == 0)
-		return 0;
 	pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, nblocks);
 	BlockSampler_Init(&sampler, nblocks, (int) Min(nblocks, PG_INT32_MAX), (uint32) elac_rng_u64(&sample->rng));
-	while (BlockSampler_HasMore(&sampler) && sample->nrows < sample->capacity)
+	while (BlockSampler_HasMore(&sampler) && elac_trainer_count(sample->trainer) < wanted)
 	{
 		CHECK_FOR_INTERRUPTS();
 		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
 									 BlockSampler_Next(&sampler), 1, train_sample_row, sample, NULL);
 		nread++;
 		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, nread);
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) sample->seen);
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) elac_trainer_count(sample->trainer));
 	}
-	return (uint64) ((double) sample->seen * nblocks / Max(nread, 1));
+	return (uint64) ((double) elac_trainer_count(sample->trainer) * nblocks / Max(nread, 1));
 }
 
 /* Writes the codebook's blob. */
@@ -137,10 +112,10 @@ elac_build_train(Relation heap, Relation index, IndexInfo *info, const ElacSchem
 	sample.column = column;
 	sample.position = schema->vector_column;
 	sample.row_context = AllocSetContextCreate(CurrentMemoryContext, "elacsym sample row", ALLOCSET_DEFAULT_SIZES);
-	sample.capacity = Max(elac_codebook_sample_size(params.nrows, params.dim), 1);
-	sample.vectors = palloc_extended(sample.capacity * column->dim * sizeof(float), MCXT_ALLOC_HUGE);
+	sample.vector = palloc(column->dim * sizeof(float));
+	sample.trainer = elac_trainer_begin(&params, (Size) maintenance_work_mem * 1024);
 	elac_rng_seed(&sample.rng, params.seed);
-	params.nrows = train_sample(&sample, heap, index, info);
+	params.nrows = train_sample(&sample, Max(elac_codebook_sample_wanted(params.nrows), BUILD_SAMPLE_MIN), heap, index, info);
 
 	/*
 	 * Without a vector in the sample rows may still have one (all blocks read
@@ -148,10 +123,11 @@ elac_build_train(Relation heap, Relation index, IndexInfo *info, const ElacSchem
 	 * trained again.
 	 */
 	elac_build_phase(ELAC_BUILD_TRAIN);
-	codebook = elac_codebook_train(&params, sample.vectors, sample.nrows);
+	elac_trainer_set_rows(sample.trainer, params.nrows);
+	codebook = elac_trainer_finish(sample.trainer);
 	train_write(index, codebook, ref);
 	*rows = params.nrows;
-	pfree(sample.vectors);
+	pfree(sample.vector);
 	MemoryContextDelete(sample.row_context);
 	return codebook;
 }

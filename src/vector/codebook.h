@@ -32,8 +32,27 @@ typedef struct ElacCodebookParams
  */
 extern ElacCodebook *elac_codebook_train(const ElacCodebookParams *params, const float *sample, uint64 nsample);
 
-/* How many rows elac_codebook_train() would like to see for nrows. */
+/*
+ * How many rows training would like to see for nrows, and how many of them
+ * elac_codebook_train() may be given without more memory than
+ * maintenance_work_mem.
+ */
+extern uint64 elac_codebook_sample_wanted(uint64 nrows);
 extern uint64 elac_codebook_sample_size(uint64 nrows, int dim);
+
+/*
+ * Training on more rows than fit into memory: they are added in any order, and
+ * lie in temporary files where they do not fit.  memory bounds the sample and
+ * the work on it, not the codebook.  elac_trainer_finish() frees the trainer;
+ * its result lies in CurrentMemoryContext.
+ */
+typedef struct ElacTrainer ElacTrainer;
+
+extern ElacTrainer *elac_trainer_begin(const ElacCodebookParams *params, Size memory);
+extern void elac_trainer_set_rows(ElacTrainer *trainer, uint64 nrows);	/* a better params->nrows, before finish */
+extern void elac_trainer_add(ElacTrainer *trainer, const float *vector);
+extern uint64 elac_trainer_count(const ElacTrainer *trainer);	/* vectors added */
+extern ElacCodebook *elac_trainer_finish(ElacTrainer *trainer);
 
 extern void elac_codebook_write(const ElacCodebook *codebook, ElacBlobWriter *writer);
 extern ElacCodebook *elac_codebook_read(ElacBlobReader *reader);	/* validates everything */

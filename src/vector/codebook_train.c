@@ -20,35 +20,23 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "vector/codebook_private.h"
+#include "vector/codebook_train.h"
 #include "vector/codebook_tree.h"
 #include "vector/kmeans.h"
 
-/* Sample rows wanted for a leaf, and fewest with which one is made. */
+/* Sample rows wanted for a leaf. */
 #define ELAC_SAMPLE_PER_LEAF 64
-#define ELAC_SAMPLE_PER_LEAF_MIN 4
 
-/* Sample bytes used even when maintenance_work_mem is smaller. */
-#define ELAC_SAMPLE_BYTES_MIN ((uint64) 256 * 1024 * 1024)
+/* Sample rows that are taken however little memory there is. */
+#define ELAC_SAMPLE_MIN 256
 
 /* Up to this many clusters are made flat. */
 #define ELAC_TRAIN_FLAT 128
 #define ELAC_TRAIN_DEPTH 8
 
-#define ELAC_TRAIN_ITERATIONS 8
+#define ELAC_TRAIN_ITERATIONS 10
 
-typedef struct ElacTrain
-{
-	const ElacCodebookParams *params;
-	const float *sample;
-	uint64		nsample;
-	ElacRng		rng;
-	uint32		nleaves;		/* made so far */
-	uint32		max_leaves;		/* room in leaves */
-	float	   *leaves;
-} ElacTrain;
-
-static uint64
+uint64
 elac_train_leaves_wanted(uint64 nrows)
 {
 	uint64		leaves = nrows / ELAC_LIST_TARGET;
@@ -60,17 +48,21 @@ elac_train_leaves_wanted(uint64 nrows)
 }
 
 uint64
-elac_codebook_sample_size(uint64 nrows, int dim)
+elac_codebook_sample_wanted(uint64 nrows)
 {
 	uint64		leaves = elac_train_leaves_wanted(nrows);
-	uint64		budget = Max((uint64) maintenance_work_mem * 1024, ELAC_SAMPLE_BYTES_MIN);
-	uint64		wanted;
 
 	/* one list needs its mean only */
-	wanted = leaves == 1 ? ELAC_LIST_MIN_ROWS : leaves * ELAC_SAMPLE_PER_LEAF;
-	wanted = Min(wanted, budget / ((uint64) dim * sizeof(float)));
-	wanted = Min(wanted, (uint64) UINT32_MAX);
-	return Min(wanted, nrows);
+	return Min(leaves == 1 ? ELAC_LIST_MIN_ROWS : Min(leaves * ELAC_SAMPLE_PER_LEAF, (uint64) UINT32_MAX), nrows);
+}
+
+uint64
+elac_codebook_sample_size(uint64 nrows, int dim)
+{
+	/* the other half is for working on it */
+	uint64		budget = (uint64) maintenance_work_mem * 1024 / 2;
+
+	return Min(elac_codebook_sample_wanted(nrows), Max(budget / ((uint64) dim * sizeof(float)), ELAC_SAMPLE_MIN));
 }
 
 /* Clusters members into k flat clusters and appends their centroids as leaves. */
@@ -141,8 +133,7 @@ elac_train_split(ElacTrain *train, uint32 *members, uint64 n, uint32 nparts, uin
 	return made;
 }
 
-/* Appends about k leaves for members, which it reorders. */
-static void
+void
 elac_train_leaves(ElacTrain *train, uint32 *members, uint64 n, uint32 k, int depth)
 {
 	uint32		nparts;
@@ -170,6 +161,14 @@ elac_train_leaves(ElacTrain *train, uint32 *members, uint64 n, uint32 k, int dep
 			elac_train_leaves(train, members + starts[p], part, (uint32) Max(rint((double) k * part / n), 1), depth + 1);
 		}
 	pfree(starts);
+}
+
+void
+elac_train_make_room(ElacTrain *train, uint64 wanted)
+{
+	/* parts are rounded to whole leaves */
+	train->max_leaves = (uint32) (wanted + wanted / 8 + 8);
+	train->leaves = palloc_extended((Size) train->max_leaves * train->params->dim * sizeof(float), MCXT_ALLOC_HUGE);
 }
 
 /* Assigns the sample through the tree; leaves become the means of their rows. */
@@ -250,8 +249,7 @@ elac_codebook_train(const ElacCodebookParams *params, const float *sample, uint6
 		uint32	   *order;
 
 		MemoryContextSwitchTo(work);
-		train.max_leaves = (uint32) wanted + (uint32) wanted / 8 + 8;
-		train.leaves = palloc_extended((Size) train.max_leaves * params->dim * sizeof(float), MCXT_ALLOC_HUGE);
+		elac_train_make_room(&train, wanted);
 		members = palloc_extended(nsample * sizeof(uint32), MCXT_ALLOC_HUGE);
 		for (uint64 i = 0; i < nsample; i++)
 			members[i] = (uint32) i;

@@ -23,6 +23,12 @@
 /* Points taken together by the blocked kernel. */
 #define KMEANS_BLOCK 128
 
+/* Bytes of points that are centred once for all iterations. */
+#define KMEANS_CENTRED_BYTES ((Size) 8 * 1024 * 1024)
+
+/* Components added up beside each other. */
+#define KMEANS_LANES 16
+
 /* Points per cluster among which seeds are chosen. */
 #define KMEANS_SEED_POINTS 16
 
@@ -33,11 +39,14 @@ typedef struct ElacKmeansState
 	uint32	   *assignment;
 	float	   *distance;		/* of each member to its centroid, squared */
 	uint64	   *counts;
-	double	   *sums;			/* k * dim */
+	double	   *sums;			/* k * dim, of the members less the mean; NULL when not wanted */
+	float	   *partial;		/* what is still to be added to them */
 	uint32		k;				/* clusters there are */
 	float	   *mean;			/* of the members: what the kernel's input is relative to */
 	float	   *packed;			/* centroids for the kernel */
-	float	   *block;			/* KMEANS_BLOCK centred points */
+	float	   *centred;		/* the points, centred: all when that is not much, else KMEANS_BLOCK at a time */
+	float	   *squares;		/* their squared lengths */
+	bool		all_centred;
 } ElacKmeansState;
 
 static inline const float *
@@ -74,6 +83,27 @@ elac_kmeans_nearest(const float *point, const float *centroids, uint32 ncentroid
 	if (distance)
 		*distance = best_distance;
 	return best;
+}
+
+/* sum += x, by the compiler's vectors: no option makes it find them in a plain loop. */
+static inline void
+elac_kmeans_add(float *sum, const float *x, int dim)
+{
+	typedef float Floats __attribute__((vector_size(KMEANS_LANES * sizeof(float))));
+	int			d = 0;
+
+	for (; d + KMEANS_LANES <= dim; d += KMEANS_LANES)
+	{
+		Floats		a;
+		Floats		b;
+
+		memcpy(&a, sum + d, sizeof(a));
+		memcpy(&b, x + d, sizeof(b));
+		a += b;
+		memcpy(sum + d, &a, sizeof(a));
+	}
+	for (; d < dim; d++)
+		sum[d] += x[d];
 }
 
 void
@@ -150,18 +180,48 @@ elac_kmeans_seed(ElacKmeansState *state)
 	}
 }
 
-/* Allocates what assigning the members to up to k centroids needs. */
+/* Centres n points from first on; they lie at the start of state->centred unless all do. */
 static void
-elac_kmeans_state_begin(ElacKmeansState *state, uint32 k)
+elac_kmeans_centre(ElacKmeansState *state, uint64 first, int n)
 {
 	const ElacKmeans *in = state->in;
+	int			dim = in->dim;
+	uint64		at = state->all_centred ? first : 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const float *point = elac_kmeans_point(in, first + i);
+		float	   *centred = state->centred + (Size) (at + i) * dim;
+
+		for (int d = 0; d < dim; d++)
+			centred[d] = point[d] - state->mean[d];
+		state->squares[at + i] = elac_kernels()->ip_f32(centred, centred, dim);
+	}
+}
+
+/* Allocates what assigning the members to up to k centroids needs. */
+static void
+elac_kmeans_state_begin(ElacKmeansState *state, uint32 k, bool often)
+{
+	const ElacKmeans *in = state->in;
+	Size		row = in->dim * sizeof(float);
+	Size		npoints;
 
 	state->distance = palloc_extended(in->n * sizeof(float), MCXT_ALLOC_HUGE);
 	state->counts = palloc_extended(k * sizeof(uint64), MCXT_ALLOC_HUGE);
-	state->mean = palloc(in->dim * sizeof(float));
+	state->mean = palloc(row);
 	state->packed = palloc_extended(elac_assign_packed_floats(k, in->dim) * sizeof(float), MCXT_ALLOC_HUGE);
-	state->block = palloc((Size) KMEANS_BLOCK * in->dim * sizeof(float));
 	elac_kmeans_mean(in->points, in->members, in->n, in->dim, state->mean);
+	state->all_centred = often && in->n <= KMEANS_CENTRED_BYTES / row;
+	npoints = state->all_centred ? in->n : KMEANS_BLOCK;
+	state->centred = palloc(npoints * row);
+	state->squares = palloc(npoints * sizeof(float));
+	if (state->all_centred)
+		for (uint64 first = 0; first < in->n; first += KMEANS_BLOCK)
+		{
+			CHECK_FOR_INTERRUPTS();
+			elac_kmeans_centre(state, first, (int) Min(in->n - first, (uint64) KMEANS_BLOCK));
+		}
 }
 
 static void
@@ -171,27 +231,8 @@ elac_kmeans_state_end(ElacKmeansState *state)
 	pfree(state->counts);
 	pfree(state->mean);
 	pfree(state->packed);
-	pfree(state->block);
-}
-
-/* Centres n rows, and returns the squared length of each. */
-static void
-elac_kmeans_centre(const ElacKmeansState *state, uint64 first, int n, const float **rows, float *squares)
-{
-	const ElacKmeans *in = state->in;
-	const ElacKernels *kernels = elac_kernels();
-	int			dim = in->dim;
-
-	for (int i = 0; i < n; i++)
-	{
-		const float *point = elac_kmeans_point(in, first + i);
-		float	   *centred = state->block + (Size) i * dim;
-
-		for (int d = 0; d < dim; d++)
-			centred[d] = point[d] - state->mean[d];
-		rows[i] = centred;
-		squares[i] = kernels->ip_f32(centred, centred, dim);
-	}
+	pfree(state->centred);
+	pfree(state->squares);
 }
 
 /* The centroids in the kernel's form. */
@@ -208,25 +249,46 @@ elac_kmeans_pack(ElacKmeansState *state)
 	pfree(centred);
 }
 
-/* Assigns every member to its nearest centroid; returns how many moved. */
+/* Floats are precise enough for some points only: their sums go into sums of doubles. */
+static void
+elac_kmeans_settle_sums(ElacKmeansState *state)
+{
+	Size		n = (Size) state->k * state->in->dim;
+
+	for (Size i = 0; i < n; i++)
+		state->sums[i] += state->partial[i];
+	memset(state->partial, 0, n * sizeof(float));
+}
+
+/* Assigns every member to its nearest centroid, and sums them up; returns how many moved. */
 static uint64
 elac_kmeans_assign(ElacKmeansState *state)
 {
 	const ElacKmeans *in = state->in;
 	uint64		moved = 0;
+	uint64		settle = Max((uint64) state->k * 8, 1024);
+	uint64		unsettled = 0;
 
 	memset(state->counts, 0, state->k * sizeof(uint64));
+	if (state->sums != NULL)
+	{
+		memset(state->sums, 0, (Size) state->k * in->dim * sizeof(double));
+		memset(state->partial, 0, (Size) state->k * in->dim * sizeof(float));
+	}
 	elac_kmeans_pack(state);
 	for (uint64 first = 0; first < in->n; first += KMEANS_BLOCK)
 	{
 		int			n = (int) Min(in->n - first, (uint64) KMEANS_BLOCK);
+		uint64		at = state->all_centred ? first : 0;
 		const float *rows[KMEANS_BLOCK];
-		float		squares[KMEANS_BLOCK];
 		uint32		nearest[KMEANS_BLOCK];
 		float		scores[KMEANS_BLOCK];
 
 		CHECK_FOR_INTERRUPTS();
-		elac_kmeans_centre(state, first, n, rows, squares);
+		if (!state->all_centred)
+			elac_kmeans_centre(state, first, n);
+		for (int i = 0; i < n; i++)
+			rows[i] = state->centred + (Size) (at + i) * in->dim;
 		elac_kernels()->assign_block(rows, n, state->packed, state->k, in->dim, nearest, scores);
 		for (int i = 0; i < n; i++)
 		{
@@ -237,7 +299,15 @@ elac_kmeans_assign(ElacKmeansState *state)
 			}
 			state->counts[nearest[i]]++;
 			/* the difference of like numbers can end below 0 */
-			state->distance[first + i] = Max(squares[i] + 2 * scores[i], 0);
+			state->distance[first + i] = Max(state->squares[at + i] + 2 * scores[i], 0);
+			if (state->sums != NULL)
+				elac_kmeans_add(state->partial + (Size) nearest[i] * in->dim, rows[i], in->dim);
+		}
+		unsettled += n;
+		if (state->sums != NULL && (unsettled >= settle || first + n == in->n))
+		{
+			elac_kmeans_settle_sums(state);
+			unsettled = 0;
 		}
 	}
 	return moved;
@@ -251,11 +321,31 @@ elac_kmeans_assign_all(const ElacKmeans *input, const float *centroids, uint32 n
 	state.in = input;
 	state.centroids = unconstify(float *, centroids);
 	state.k = ncentroids;
-	elac_kmeans_state_begin(&state, ncentroids);
+	elac_kmeans_state_begin(&state, ncentroids, false);
 	state.assignment = assignment;
 	memset(assignment, 0, input->n * sizeof(uint32));
 	elac_kmeans_assign(&state);
 	elac_kmeans_state_end(&state);
+}
+
+/* Moves a member to an empty cluster. */
+static void
+elac_kmeans_move(ElacKmeansState *state, uint64 i, uint32 to)
+{
+	const float *point = elac_kmeans_point(state->in, i);
+	int			dim = state->in->dim;
+	double	   *old = state->sums + (Size) state->assignment[i] * dim;
+	double	   *new = state->sums + (Size) to * dim;
+
+	for (int d = 0; d < dim; d++)
+	{
+		new[d] = point[d] - state->mean[d];
+		old[d] -= new[d];
+	}
+	state->counts[state->assignment[i]]--;
+	state->assignment[i] = to;
+	state->counts[to] = 1;
+	state->distance[i] = 0;
 }
 
 /* Gives each empty cluster the point farthest from its centroid, if there is one. */
@@ -282,10 +372,7 @@ elac_kmeans_fill_empty(ElacKmeansState *state)
 		}
 		if (farthest == in->n)
 			return;
-		state->counts[state->assignment[farthest]]--;
-		state->assignment[farthest] = c;
-		state->counts[c] = 1;
-		state->distance[farthest] = 0;
+		elac_kmeans_move(state, farthest, c);
 	}
 }
 
@@ -293,26 +380,23 @@ elac_kmeans_fill_empty(ElacKmeansState *state)
 static void
 elac_kmeans_update(ElacKmeansState *state)
 {
-	const ElacKmeans *in = state->in;
-	int			dim = in->dim;
+	int			dim = state->in->dim;
 
-	memset(state->sums, 0, (Size) state->k * dim * sizeof(double));
-	for (uint64 i = 0; i < in->n; i++)
-	{
-		const float *point = elac_kmeans_point(in, i);
-		double	   *sum = state->sums + (Size) state->assignment[i] * dim;
-
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (int d = 0; d < dim; d++)
-			sum[d] += point[d];
-	}
 	for (uint32 c = 0; c < state->k; c++)
 	{
+		const double *sum = state->sums + (Size) c * dim;
+		float	   *centroid = state->centroids + (Size) c * dim;
+
 		if (state->counts[c] == 0)
 			continue;
 		for (int d = 0; d < dim; d++)
-			state->centroids[(Size) c * dim + d] = (float) (state->sums[(Size) c * dim + d] / state->counts[c]);
+		{
+			float		mean = (float) (state->mean[d] + sum[d] / state->counts[c]);
+
+			/* sums of components near the largest float overflow: the centroid stays where it was */
+			if (isfinite(mean))
+				centroid[d] = mean;
+		}
 	}
 }
 
@@ -349,8 +433,9 @@ elac_kmeans_run(const ElacKmeans *input, float *centroids, uint32 *assignment)
 	state.in = input;
 	state.centroids = centroids;
 	state.assignment = assignment;
-	elac_kmeans_state_begin(&state, input->k);
+	elac_kmeans_state_begin(&state, input->k, true);
 	state.sums = palloc_extended((Size) input->k * input->dim * sizeof(double), MCXT_ALLOC_HUGE);
+	state.partial = palloc_extended((Size) input->k * input->dim * sizeof(float), MCXT_ALLOC_HUGE);
 
 	elac_kmeans_seed(&state);
 	memset(assignment, 0, input->n * sizeof(uint32));
@@ -367,5 +452,6 @@ elac_kmeans_run(const ElacKmeans *input, float *centroids, uint32 *assignment)
 
 	elac_kmeans_state_end(&state);
 	pfree(state.sums);
+	pfree(state.partial);
 	return state.k;
 }

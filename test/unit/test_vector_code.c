@@ -9,6 +9,8 @@
 
 #include "vector_fixture.h"
 
+#include "vector/rabitq_loops.h"
+
 static bool verbose;
 
 static void
@@ -369,6 +371,64 @@ test_prepare(void)
 	CHECK_EQ(elac_vector_prepare(ELAC_METRIC_IP, ELAC_ELEMENT_FLOAT, vector, a), ELAC_VECTOR_FINITE);
 }
 
+/* Every processor's loops make the codes that the plain ones make, but for rounding. */
+static void
+test_loops(void)
+{
+	static const char *const names[] = {"avx2", "avx512"};
+	const ElacRabitqLoops *plain = elac_rabitq_loops_by_name("scalar");
+	ElacRng		rng;
+
+	elac_rng_seed(&rng, 12);
+	CHECK(plain != NULL && elac_rabitq_loops_by_name("other") == NULL && elac_rabitq_loops() != NULL);
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		const ElacRabitqLoops *loops = elac_rabitq_loops_by_name(names[i]);
+
+		for (int n = 16; loops != NULL && n <= 4096; n *= 2)
+		{
+			float	   *r = palloc(n * sizeof(float));
+			float	   *c = palloc(n * sizeof(float));
+			float	   *magnitude[2] = {palloc(n * sizeof(float)), palloc(n * sizeof(float))};
+			uint8	   *bits[2] = {palloc(n), palloc(n)};
+			uint32	   *ex[2] = {palloc(n * sizeof(uint32)), palloc(n * sizeof(uint32))};
+			ElacRabitqSums sums[2];
+			double		tries[2][2];
+
+			for (int d = 0; d < n; d++)
+			{
+				r[d] = d % 5 == 0 ? 0 : fixture_gauss(&rng);
+				c[d] = fixture_gauss(&rng);
+			}
+			for (int side = 0; side < 2; side++)
+			{
+				const ElacRabitqLoops *one = side == 0 ? plain : loops;
+
+				one->measure(r, c, n, bits[side], magnitude[side], &sums[side]);
+				one->try_step(magnitude[side], n, 3.7f, 7, &tries[side][0], &tries[side][1]);
+				one->quantise(magnitude[side], n, 3.7f, 7, ex[side]);
+			}
+			CHECK(memcmp(bits[0], bits[1], n) == 0);
+			CHECK(memcmp(magnitude[0], magnitude[1], n * sizeof(float)) == 0);
+			CHECK(memcmp(ex[0], ex[1], n * sizeof(uint32)) == 0);
+			CHECK(fabs(tries[0][0] - tries[1][0]) <= 1e-5 * tries[0][0]);
+			CHECK(fabs(tries[0][1] - tries[1][1]) <= 1e-5 * tries[0][1]);
+			CHECK(fabs(sums[0].rr - sums[1].rr) <= 1e-12 * n && fabs(sums[0].rc - sums[1].rc) <= 1e-12 * n);
+			for (int d = 0; d < n; d++)
+			{
+				CHECK_EQ(bits[0][d], r[d] > 0);
+				CHECK(magnitude[0][d] == fabsf(r[d]));
+				CHECK_EQ(ex[0][d], (uint32) Min(floorf(fabsf(r[d]) * 3.7f), 7));
+			}
+			plain->finish(magnitude[0], c, bits[0], n, 7, ex[0], &sums[0]);
+			loops->finish(magnitude[1], c, bits[1], n, 7, ex[1], &sums[1]);
+			CHECK(memcmp(ex[0], ex[1], n * sizeof(uint32)) == 0);
+			CHECK(fabs(sums[0].rx - sums[1].rx) <= 1e-12 * n * 8 && fabs(sums[0].cx - sums[1].cx) <= 1e-12 * n * 8);
+			CHECK(sums[0].xx == sums[1].xx);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -380,6 +440,7 @@ main(void)
 	test_widths();
 	test_degenerate();
 	test_kernels();
+	test_loops();
 	test_prepare();
 	return check_done();
 }

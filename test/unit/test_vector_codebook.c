@@ -5,6 +5,8 @@
  */
 #include "pgshim.h"
 
+#include "miscadmin.h"
+
 #include "utils/errcodes.h"
 
 #include "base/checksum.h"
@@ -50,8 +52,102 @@ test_sizes(void)
 {
 	CHECK_EQ(elac_codebook_sample_size(0, 128), 0);
 	CHECK_EQ(elac_codebook_sample_size(100, 128), 100);
-	CHECK(elac_codebook_sample_size(547000, 256) > 50 * 3000);
-	CHECK(elac_codebook_sample_size(UINT64_C(1000000000), 4096) * 4096 * 4 <= UINT64_C(256) << 20);
+	CHECK(elac_codebook_sample_wanted(547000) > 50 * 3000);
+	CHECK_EQ(elac_codebook_sample_wanted(100), 100);
+	CHECK(elac_codebook_sample_size(UINT64_C(1000000000), 4096) * 4096 * 4 <= (uint64) maintenance_work_mem * 1024);
+	CHECK_EQ(elac_codebook_sample_size(547000, 8), elac_codebook_sample_wanted(547000));
+}
+
+/* Mean squared distance of rows to the centroids of their leaves. */
+static double
+mean_error(const ElacCodebook *codebook, const FixtureData *data)
+{
+	double		sum = 0;
+	int			finest = elac_codebook_ncuts(codebook) - 1;
+
+	for (uint32 row = 0; row < data->n; row++)
+	{
+		const float *x = data->rows + (Size) row * data->dim;
+
+		sum += elac_kernels()->l2sq_f32(x, elac_codebook_centroid(codebook, finest, elac_codebook_assign(codebook, x)),
+										data->dim);
+	}
+	return sum / data->n;
+}
+
+/* Many vectors at once get the leaves that they get one by one, with any memory. */
+static void
+test_assigner(void)
+{
+	static const uint32 rows[] = {40, 3000, 60000};
+
+	for (int i = 0; i < lengthof(rows); i++)
+	{
+		FixtureData data = fixture_clustered(ELAC_METRIC_L2, 19, rows[i], 300, 9);
+		ElacCodebook *codebook = fixture_train(&data, data.n);
+		int			finest = elac_codebook_ncuts(codebook) - 1;
+		uint32		nleaves = elac_codebook_nlists(codebook, finest);
+		uint32	   *leaves = palloc(data.n * sizeof(uint32));
+		uint32	   *again = palloc(data.n * sizeof(uint32));
+		ElacAssigner *assigner = elac_assigner_begin(codebook, 1 << 20);
+		uint32		same = 0;
+
+		elac_assigner_assign(assigner, data.rows, data.n, leaves);
+		elac_assigner_end(assigner);
+		assigner = elac_assigner_begin(codebook, 0);
+		for (uint32 row = 0; row < data.n; row += 777)
+			elac_assigner_assign(assigner, data.rows + (Size) row * data.dim, Min(777, data.n - row), again + row);
+		elac_assigner_end(assigner);
+		CHECK(memcmp(leaves, again, data.n * sizeof(uint32)) == 0);
+		for (uint32 row = 0; row < data.n; row++)
+		{
+			const float *x = data.rows + (Size) row * data.dim;
+
+			CHECK(leaves[row] < nleaves);
+			if (row % 7 == 0)
+				same += elac_kmeans_nearest(x, codebook->cuts[finest].centroids, nleaves, data.dim, NULL) == leaves[row];
+		}
+		CHECK(same > data.n / 7 * 0.97);
+	}
+}
+
+/* A sample in files trains as well as one in memory. */
+static void
+test_trainer(void)
+{
+	ElacCodebookParams params = {ELAC_METRIC_L2, 24, 4711, 20000};
+	FixtureData data = fixture_clustered(ELAC_METRIC_L2, 24, 20000, 200, 1);
+	double		wanted = mean_error(fixture_train(&data, data.n), &data);
+
+	for (int i = 0; i < 3; i++)
+	{
+		/* all in memory; parts; parts larger than memory */
+		static const Size memory[] = {16 << 20, 256 << 10, 4 << 10};
+		ElacTrainer *trainer = elac_trainer_begin(&params, memory[i]);
+		ElacCodebook *codebook;
+		uint32		nleaves;
+
+		for (uint32 row = 0; row < data.n; row++)
+			elac_trainer_add(trainer, data.rows + (Size) row * data.dim);
+		CHECK_EQ(elac_trainer_count(trainer), data.n);
+		codebook = elac_trainer_finish(trainer);
+		check_tree(codebook);
+		nleaves = elac_codebook_nlists(codebook, elac_codebook_ncuts(codebook) - 1);
+		CHECK(nleaves >= 20000 / 250 && nleaves <= 20000 / 100);
+		CHECK(mean_error(codebook, &data) < wanted * (i == 2 ? 1.3 : 1.1));
+	}
+
+	/* nothing, and one list */
+	CHECK_EQ(elac_codebook_ncuts(elac_trainer_finish(elac_trainer_begin(&params, 1 << 20))), 1);
+	for (int i = 0; i < 2; i++)
+	{
+		ElacTrainer *trainer = elac_trainer_begin(&params, 4 << 10);
+
+		for (uint32 row = 0; row < 1000; row++)
+			elac_trainer_add(trainer, data.rows + (i == 0 ? 0 : (Size) row * data.dim));
+		elac_trainer_set_rows(trainer, i == 0 ? 20000 : 1000);
+		CHECK_EQ(elac_codebook_ncuts(elac_trainer_finish(trainer)), 1);
+	}
 }
 
 static void
@@ -229,6 +325,8 @@ main(void)
 	pgshim_init();
 	test_sizes();
 	test_training();
+	test_assigner();
+	test_trainer();
 	test_degenerate();
 	test_stored();
 	test_interrupt();
