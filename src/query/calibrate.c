@@ -32,13 +32,14 @@
 #define CALIBRATE_ROWS_MIN 4000 /* with fewer, everything is scanned anyway */
 #define CALIBRATE_QUERIES_MIN 100
 #define CALIBRATE_QUERIES_MAX 400
+#define CALIBRATE_QUERIES_FILTER 80
 
 /* Queries of users that are enough to forget about rows; their growth that calls for a calibration. */
 #define RESERVOIR_QUERIES_MIN 200
 #define RESERVOIR_GROWTH 4
 
-/* Components of codes scored for the first curve: about half a second. */
-#define CALIBRATE_WORK 2.5e10
+/* Components of codes scored for the first curve: about a second. */
+#define CALIBRATE_WORK 2e10
 
 /* Rows sought; candidates that may be among them; candidates by estimate that are traced. */
 #define CALIBRATE_K ELAC_PATIENCE_ROWS
@@ -640,7 +641,7 @@ calibrate_snapshot(Calibrate *calibrate)
 	calibration->queries = calibrate->nqueries;
 	while (calibration->ncurves < ELAC_CALIBRATION_CURVES &&
 		   calibrate_measure(calibrate, one_in,
-							 one_in == 1 ? calibrate->nqueries : Min(calibrate->nqueries, CALIBRATE_QUERIES_MIN),
+							 one_in == 1 ? calibrate->nqueries : Min(calibrate->nqueries, CALIBRATE_QUERIES_FILTER),
 							 &calibration->curves[calibration->ncurves]))
 	{
 		calibration->ncurves++;
