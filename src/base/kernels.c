@@ -44,17 +44,18 @@ kernels_avx512_present(void)
 #endif
 
 #define PACKED_BYTES(i, width) (i) * (width) / 8, (i) * (width) / 8 + 1, 0x80, 0x80
-#define PACKED_BYTES_4(i, width) \
-	PACKED_BYTES(i, width), PACKED_BYTES((i) + 1, width), \
-	PACKED_BYTES((i) + 2, width), PACKED_BYTES((i) + 3, width)
 #define PACKED_SHIFT(i, width) (i) * (width) % 8
-#define PACKED_SHIFT_4(i, width) \
-	PACKED_SHIFT(i, width), PACKED_SHIFT((i) + 1, width), \
-	PACKED_SHIFT((i) + 2, width), PACKED_SHIFT((i) + 3, width)
+#define PACKED_MASK(i, width) ((1u << (width)) - 1) << (i) * (width) % 8
+#define PACKED_SCALE(i, width) 1.0f / (float) (1 << (i) * (width) % 8)
+#define PACKED_SHIFT_WORD(i, width) (i) * (width) % 32
+#define PACKED_SCALE_WORD(i, width) 1.0f / (float) (1u << (i) * (width) % 32)
+#define PACKED_4(what, i, width) what(i, width), what((i) + 1, width), what((i) + 2, width), what((i) + 3, width)
+#define PACKED_16(what, width) \
+	PACKED_4(what, 0, width), PACKED_4(what, 4, width), PACKED_4(what, 8, width), PACKED_4(what, 12, width)
 #define PACKED_CONTROL(width) \
 	{ \
-		{PACKED_BYTES_4(0, width), PACKED_BYTES_4(4, width), PACKED_BYTES_4(8, width), PACKED_BYTES_4(12, width)}, \
-		{PACKED_SHIFT_4(0, width), PACKED_SHIFT_4(4, width), PACKED_SHIFT_4(8, width), PACKED_SHIFT_4(12, width)} \
+		{PACKED_16(PACKED_BYTES, width)}, {PACKED_16(PACKED_SHIFT, width)}, {PACKED_16(PACKED_MASK, width)}, \
+		{PACKED_16(PACKED_SCALE, width)}, {PACKED_16(PACKED_SHIFT_WORD, width)}, {PACKED_16(PACKED_SCALE_WORD, width)} \
 	}
 
 const ElacPackedControl elac_packed_control[8] = {

@@ -428,13 +428,16 @@ avx2_select_below(const float *values, size_t n, float limit, uint32_t *out)
 	return count;
 }
 
-/* Eight packed values, in the low 8 * width bits of word, as floats. */
+/*
+ * Eight packed values, in the low 8 * width bits of word, as floats; each still
+ * times 2 to the power of its place in its first byte.
+ */
 static inline AVX2 __m256
-avx2_unpack8(uint64_t word, __m256i bytes, __m256i shift, __m256i mask)
+avx2_unpack8(uint64_t word, __m256i bytes, __m256i mask)
 {
 	__m256i		lanes = _mm256_shuffle_epi8(_mm256_set1_epi64x((long long) word), bytes);
 
-	return _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srlv_epi32(lanes, shift), mask));
+	return _mm256_cvtepi32_ps(_mm256_and_si256(lanes, mask));
 }
 
 static AVX2 float
@@ -442,8 +445,7 @@ avx2_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 {
 	const ElacPackedControl *control = &elac_packed_control[width];
 	const __m256i bytes = _mm256_loadu_si256((const __m256i *) control->bytes);
-	const __m256i shift = _mm256_loadu_si256((const __m256i *) control->shift);
-	const __m256i mask = _mm256_set1_epi32((1 << width) - 1);
+	const __m256i mask = _mm256_loadu_si256((const __m256i *) control->mask);
 	const uint8_t *end = code + elac_bitpack_bytes(n, width);
 	__m256		acc0 = _mm256_setzero_ps();
 	__m256		acc1 = acc0;
@@ -452,10 +454,8 @@ avx2_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 	/* eight values fill `width` bytes; a load takes eight */
 	for (; i + 16 <= n && (size_t) (end - code) >= width + 8; i += 16, code += 2 * width)
 	{
-		acc0 = _mm256_fmadd_ps(_mm256_loadu_ps(q + i),
-							   avx2_unpack8(elac_get_u64(code), bytes, shift, mask), acc0);
-		acc1 = _mm256_fmadd_ps(_mm256_loadu_ps(q + i + 8),
-							   avx2_unpack8(elac_get_u64(code + width), bytes, shift, mask), acc1);
+		acc0 = _mm256_fmadd_ps(_mm256_loadu_ps(q + i), avx2_unpack8(elac_get_u64(code), bytes, mask), acc0);
+		acc1 = _mm256_fmadd_ps(_mm256_loadu_ps(q + i + 8), avx2_unpack8(elac_get_u64(code + width), bytes, mask), acc1);
 	}
 	for (; i < n; i += 8, code += width)
 	{
@@ -464,9 +464,9 @@ avx2_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 
 		memcpy(&word, code, left < width ? left : width);
 		acc0 = _mm256_fmadd_ps(n - i >= 8 ? _mm256_loadu_ps(q + i) : avx2_load_tail_f32(q + i, n - i),
-							   avx2_unpack8(word, bytes, shift, mask), acc0);
+							   avx2_unpack8(word, bytes, mask), acc0);
 	}
-	return avx2_sum(_mm256_add_ps(acc0, acc1));
+	return avx2_sum(_mm256_mul_ps(_mm256_add_ps(acc0, acc1), _mm256_loadu_ps(control->scale)));
 }
 
 #define ASSIGN_NAME(x) avx2_##x

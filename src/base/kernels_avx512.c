@@ -12,7 +12,10 @@
 
 #include <immintrin.h>
 
+#include <string.h>
+
 #include "base/bitpack.h"
+#include "base/bytes.h"
 
 #define AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")))
 
@@ -205,66 +208,93 @@ avx512_hadamard(float *x, size_t n)
 }
 
 /*
- * Adds sums of bytes to 32-bit totals.  all: sums of 16-bit lanes, modulo
- * 2^16; odd: sums of their upper bytes.  What remains of `all` without the
- * upper bytes is the sum of the lower ones.  The quarters of a register are
- * four tables of the same documents: the totals keep two of them apart.
+ * Sums of bytes in 16-bit lanes, of the documents of low and of high nibbles.
+ * all: of whole lanes, modulo 2^16; odd: of their upper bytes.  What remains
+ * of `all` without the upper bytes is the sum of the lower ones.  The quarters
+ * of a register are four tables of the same documents.
  */
-static inline AVX512 void
-avx512_fastscan_widen(__m512i all, __m512i odd, __m512i *total_even, __m512i *total_odd)
+typedef struct Avx512Sums
 {
-	__m512i		even = _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8));
+	__m512i		all_low;
+	__m512i		odd_low;
+	__m512i		all_high;
+	__m512i		odd_high;
+} Avx512Sums;
 
-	*total_even = _mm512_add_epi32(*total_even,
-								   _mm512_add_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(even)),
-													_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(even, 1))));
-	*total_odd = _mm512_add_epi32(*total_odd,
-								  _mm512_add_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(odd)),
-												   _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(odd, 1))));
+static inline AVX512 void
+avx512_fastscan_add(Avx512Sums *sums, __m512i code, __m512i table)
+{
+	const __m512i low = _mm512_set1_epi8(15);
+	__m512i		hit_low = _mm512_shuffle_epi8(table, _mm512_and_si512(code, low));
+	__m512i		hit_high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(code, 4), low));
+
+	sums->all_low = _mm512_add_epi16(sums->all_low, hit_low);
+	sums->odd_low = _mm512_add_epi16(sums->odd_low, _mm512_srli_epi16(hit_low, 8));
+	sums->all_high = _mm512_add_epi16(sums->all_high, hit_high);
+	sums->odd_high = _mm512_add_epi16(sums->odd_high, _mm512_srli_epi16(hit_high, 8));
 }
 
-/* Two units a register. */
+/* Sums of the quarters, modulo 2^16. */
+static inline AVX512 __m128i
+avx512_fold(__m512i x)
+{
+	__m256i		half = _mm256_add_epi16(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+
+	return _mm_add_epi16(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+/* Adds the sums of 16 documents to out. */
+static inline AVX512 void
+avx512_fastscan_widen(__m512i all, __m512i odd, uint32_t *out, int first)
+{
+	__m128i		odds = avx512_fold(odd);
+	__m256i		even = _mm256_cvtepu16_epi32(_mm_sub_epi16(avx512_fold(all), _mm_slli_epi16(odds, 8)));
+	__m256i		uneven = _mm256_cvtepu16_epi32(odds);
+
+	if (!first)
+	{
+		even = _mm256_add_epi32(even, _mm256_loadu_si256((const __m256i *) out));
+		uneven = _mm256_add_epi32(uneven, _mm256_loadu_si256((const __m256i *) out + 1));
+	}
+	_mm256_storeu_si256((__m256i *) out, even);
+	_mm256_storeu_si256((__m256i *) out + 1, uneven);
+}
+
+/* Two units a register; quarters are added in 16 bits, so a batch has a quarter of the additions that fit. */
 static AVX512 void
 avx512_fastscan32(const uint8_t *codes, const uint8_t *lut, size_t units, uint32_t out[32])
 {
-	const __m512i low = _mm512_set1_epi8(15);
 	size_t		nbytes = units * 32;
 	size_t		pos = 0;
-	__m512i		total[4];
+	int			first = 1;
 
-	for (int i = 0; i < 4; i++)
-		total[i] = _mm512_setzero_si512();
-
-	while (pos < nbytes)
+	do
 	{
 		size_t		left = nbytes - pos;
-		size_t		stop = left > ELAC_FASTSCAN_ADDS_16BIT * 64 ? pos + ELAC_FASTSCAN_ADDS_16BIT * 64 : nbytes;
-		__m512i		all_low = _mm512_setzero_si512();
-		__m512i		odd_low = all_low;
-		__m512i		all_high = all_low;
-		__m512i		odd_high = all_low;
+		size_t		stop = left > ELAC_FASTSCAN_ADDS_16BIT * 16 ? pos + ELAC_FASTSCAN_ADDS_16BIT * 16 : nbytes;
+		Avx512Sums	sums = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
 
-		for (; pos < stop; pos += 64)
+		for (; pos + 128 <= stop; pos += 128)
+		{
+			avx512_fastscan_add(&sums, _mm512_loadu_si512(codes + pos), _mm512_loadu_si512(lut + pos));
+			avx512_fastscan_add(&sums, _mm512_loadu_si512(codes + pos + 64), _mm512_loadu_si512(lut + pos + 64));
+		}
+		if (pos + 64 <= stop)
+		{
+			avx512_fastscan_add(&sums, _mm512_loadu_si512(codes + pos), _mm512_loadu_si512(lut + pos));
+			pos += 64;
+		}
+		if (pos < stop)
 		{
 			/* a last single unit looks up zeros in its upper half */
-			__mmask64	mask = stop - pos >= 64 ? ~(__mmask64) 0 : (__mmask64) 0xFFFFFFFF;
-			__m512i		code = _mm512_maskz_loadu_epi8(mask, codes + pos);
-			__m512i		table = _mm512_maskz_loadu_epi8(mask, lut + pos);
-			__m512i		hit_low = _mm512_shuffle_epi8(table, _mm512_and_si512(code, low));
-			__m512i		hit_high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(code, 4), low));
-
-			all_low = _mm512_add_epi16(all_low, hit_low);
-			odd_low = _mm512_add_epi16(odd_low, _mm512_srli_epi16(hit_low, 8));
-			all_high = _mm512_add_epi16(all_high, hit_high);
-			odd_high = _mm512_add_epi16(odd_high, _mm512_srli_epi16(hit_high, 8));
+			avx512_fastscan_add(&sums, _mm512_maskz_loadu_epi8(0xFFFFFFFF, codes + pos),
+								_mm512_maskz_loadu_epi8(0xFFFFFFFF, lut + pos));
+			pos = stop;
 		}
-		avx512_fastscan_widen(all_low, odd_low, &total[0], &total[1]);
-		avx512_fastscan_widen(all_high, odd_high, &total[2], &total[3]);
-	}
-	for (int i = 0; i < 4; i++)
-		_mm256_storeu_si256((__m256i *) out + i,
-							_mm256_add_epi32(_mm512_castsi512_si256(total[i]),
-											 _mm512_extracti64x4_epi64(total[i], 1)));
+		avx512_fastscan_widen(sums.all_low, sums.odd_low, out, first);
+		avx512_fastscan_widen(sums.all_high, sums.odd_high, out + 16, first);
+		first = 0;
+	} while (pos < nbytes);
 }
 
 /* Sum of magnitudes of each four components, beside them. */
@@ -386,13 +416,67 @@ avx512_select_below(const float *values, size_t n, float limit, uint32_t *out)
 	return count;
 }
 
-/* Sixteen packed values, in the low 2 * width bytes of packed, as floats. */
-static inline AVX512 __m512
-avx512_unpack16(__m128i packed, __m512i bytes, __m512i shift, __m512i mask)
+/* One bit a value: the components whose bit is set. */
+static AVX512 float
+avx512_ip_bits(const float *q, const uint8_t *code, size_t n)
 {
-	__m512i		lanes = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(packed), bytes);
+	__m512		acc0 = _mm512_setzero_ps();
+	__m512		acc1 = acc0;
+	size_t		i = 0;
 
-	return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srlv_epi32(lanes, shift), mask));
+	for (; i + 32 <= n; i += 32, code += 4)
+	{
+		uint32_t	bits = elac_get_u32(code);
+
+		acc0 = _mm512_mask_add_ps(acc0, (__mmask16) bits, acc0, _mm512_loadu_ps(q + i));
+		acc1 = _mm512_mask_add_ps(acc1, (__mmask16) (bits >> 16), acc1, _mm512_loadu_ps(q + i + 16));
+	}
+	for (; i < n; i += 16, code += 2)
+	{
+		uint32_t	bits = n - i > 8 ? elac_get_u16(code) : code[0];
+
+		acc0 = _mm512_mask_add_ps(acc0, (__mmask16) bits, acc0, avx512_load_tail_f32(q + i, n - i));
+	}
+	return _mm512_reduce_add_ps(_mm512_add_ps(acc0, acc1));
+}
+
+/* Two bits a value: sixteen are a word, which every lane gets. */
+static AVX512 float
+avx512_ip_pairs(const float *q, const uint8_t *code, size_t n)
+{
+	const __m512i mask = _mm512_sllv_epi32(_mm512_set1_epi32(3), _mm512_loadu_si512(elac_packed_control[2].shift_word));
+	__m512		acc0 = _mm512_setzero_ps();
+	__m512		acc1 = acc0;
+	size_t		i = 0;
+
+	for (; i + 32 <= n; i += 32, code += 8)
+	{
+		__m512i		first = _mm512_and_si512(_mm512_set1_epi32((int) elac_get_u32(code)), mask);
+		__m512i		second = _mm512_and_si512(_mm512_set1_epi32((int) elac_get_u32(code + 4)), mask);
+
+		acc0 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i), _mm512_cvtepu32_ps(first), acc0);
+		acc1 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i + 16), _mm512_cvtepu32_ps(second), acc1);
+	}
+	for (; i < n; i += 16, code += 4)
+	{
+		uint8_t		word[4] = {0};
+
+		memcpy(word, code, n - i < 16 ? elac_bitpack_bytes(n - i, 2) : 4);
+		acc0 = _mm512_fmadd_ps(avx512_load_tail_f32(q + i, n - i),
+							   _mm512_cvtepu32_ps(_mm512_and_si512(_mm512_set1_epi32((int) elac_get_u32(word)), mask)), acc0);
+	}
+	acc0 = _mm512_add_ps(acc0, acc1);
+	return _mm512_reduce_add_ps(_mm512_mul_ps(acc0, _mm512_loadu_ps(elac_packed_control[2].scale_word)));
+}
+
+/*
+ * Sixteen packed values in the low 2 * width bytes of each quarter of packed,
+ * as floats; each still times 2 to the power of its place in its first byte.
+ */
+static inline AVX512 __m512
+avx512_unpack16(__m512i packed, __m512i bytes, __m512i mask)
+{
+	return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_shuffle_epi8(packed, bytes), mask));
 }
 
 static AVX512 float
@@ -400,29 +484,39 @@ avx512_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 {
 	const ElacPackedControl *control = &elac_packed_control[width];
 	const __m512i bytes = _mm512_loadu_si512(control->bytes);
-	const __m512i shift = _mm512_loadu_si512(control->shift);
-	const __m512i mask = _mm512_set1_epi32((1 << width) - 1);
+	const __m512i mask = _mm512_loadu_si512(control->mask);
+	const uint8_t *end = code + elac_bitpack_bytes(n, width);
 	const __mmask16 whole = avx512_mask16(2 * width);
 	__m512		acc0 = _mm512_setzero_ps();
 	__m512		acc1 = acc0;
 	size_t		i = 0;
 
-	for (; i + 32 <= n; i += 32, code += 4 * width)
-	{
-		acc0 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i),
-							   avx512_unpack16(_mm_maskz_loadu_epi8(whole, code), bytes, shift, mask), acc0);
-		acc1 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i + 16),
-							   avx512_unpack16(_mm_maskz_loadu_epi8(whole, code + 2 * width), bytes, shift, mask), acc1);
-	}
-	for (; i < n; i += 16, code += 2 * width)
-	{
-		size_t		count = n - i < 16 ? n - i : 16;
-		__mmask16	present = avx512_mask16(elac_bitpack_bytes(count, width));
+	if (width == 1)
+		return avx512_ip_bits(q, code, n);
+	if (width == 2)
+		return avx512_ip_pairs(q, code, n);
 
-		acc0 = _mm512_fmadd_ps(avx512_load_tail_f32(q + i, count),
-							   avx512_unpack16(_mm_maskz_loadu_epi8(present, code), bytes, shift, mask), acc0);
+	/* a load takes 16 bytes, of which 2 * width are used */
+	for (; i + 32 <= n && (size_t) (end - code) >= 2 * width + 16; i += 32, code += 4 * width)
+	{
+		__m512i		first = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *) code));
+		__m512i		second = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *) (code + 2 * width)));
+
+		acc0 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i), avx512_unpack16(first, bytes, mask), acc0);
+		acc1 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i + 16), avx512_unpack16(second, bytes, mask), acc1);
 	}
-	return _mm512_reduce_add_ps(_mm512_add_ps(acc0, acc1));
+	for (; i + 16 <= n; i += 16, code += 2 * width)
+		acc1 = _mm512_fmadd_ps(_mm512_loadu_ps(q + i),
+							   avx512_unpack16(_mm512_broadcast_i32x4(_mm_maskz_loadu_epi8(whole, code)), bytes, mask), acc1);
+	if (i < n)
+	{
+		__mmask16	present = avx512_mask16(elac_bitpack_bytes(n - i, width));
+		__m512i		packed = _mm512_broadcast_i32x4(_mm_maskz_loadu_epi8(present, code));
+
+		acc0 = _mm512_fmadd_ps(avx512_load_tail_f32(q + i, n - i), avx512_unpack16(packed, bytes, mask), acc0);
+	}
+	acc0 = _mm512_add_ps(acc0, acc1);
+	return _mm512_reduce_add_ps(_mm512_mul_ps(acc0, _mm512_loadu_ps(control->scale)));
 }
 
 #define ASSIGN_NAME(x) avx512_##x

@@ -30,12 +30,20 @@
  * How to spread packed values over 32-bit lanes, by width.  Sixteen values
  * fill 2 * width bytes; value i lies in bytes first[i] and first[i] + 1 of
  * them, shift[i] bits up.  `bytes` are controls of a byte shuffle that brings
- * those two into lane i; indexes with the top bit set give zero.
+ * those two into lane i; indexes with the top bit set give zero.  A lane
+ * masked with mask[i] is the value times 2^shift[i]: as that factor depends on
+ * the lane alone, sums of products are multiplied by scale[i] = 2^-shift[i] in
+ * the end, and no value is shifted.  The last two are the same for values that
+ * all lie in one word.
  */
 typedef struct ElacPackedControl
 {
 	uint8_t		bytes[64];
 	uint32_t	shift[16];
+	uint32_t	mask[16];
+	float		scale[16];
+	uint32_t	shift_word[16];
+	float		scale_word[16];
 } ElacPackedControl;
 
 extern const ElacPackedControl elac_packed_control[8];
