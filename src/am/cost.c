@@ -34,20 +34,21 @@
 
 /* ---- what things take, in nanoseconds (am/README.md tells how it was measured) ---- */
 
-#define OPEN_NS 25000.0			/* manifest, lanes, segments, live bitmaps */
+#define OPEN_NS 15000.0			/* manifest, lanes, segments, live bitmaps */
 #define OPEN_SEGMENT_NS 5000.0
 #define OPEN_DOC_NS 0.05		/* ... each row's bits in them */
-#define CONDITION_DOC_NS 3.5	/* one condition and one row */
+#define CONDITION_DOC_NS 0.5	/* one condition and one row */
 #define TID_NS 130.0			/* a row found by conditions: its place, into a bitmap */
 
 #define QUERY_DIM_NS 60.0		/* rotation and tables, each dimension */
-#define LIST_NS 10.0			/* distance to one list's centroid ... */
-#define LIST_DIM_NS 0.2			/* ... each dimension */
-#define BLOCK_NS 70.0			/* 32 codes, those refined included ... */
-#define BLOCK_DIM_NS 0.33		/* ... each dimension */
+#define LIST_NS 8.0			/* distance to one list's centroid ... */
+#define LIST_DIM_NS 0.03			/* ... each dimension */
+#define BLOCK_NS 50.0			/* 32 codes, those refined included ... */
+#define BLOCK_DIM_NS 0.25		/* ... each dimension */
 #define CODE_NS 40.0			/* one code by itself ... */
 #define CODE_DIM_NS 0.15		/* ... each dimension */
-#define RANK_NS 400.0			/* a row of the heap found by its place, and sorted; its vector comes on top */
+#define RANK_NS 1200.0			/* a row of the heap found by its place, and sorted; its distance comes on top */
+#define ROW_NS 800.0			/* the same row found again by the executor */
 #define DELTA_DOC_NS 200.0
 
 #define POSTINGS_DOC_NS 1.0		/* words of a text query, each row of the index */
@@ -55,13 +56,17 @@
 
 /* ---- how much of it there is ---- */
 
+#define CONDITION_BYTES 1.0		/* stored of a value, each row; values repeat */
 #define LIST_DOCS 160.0			/* vector/README.md */
 #define GUESS_FACTOR 60.0		/* query/patience.c: without an index that could be calibrated */
-#define FIRST_BATCH_ROWS 20.0	/* query/exec.c */
-#define BATCH_GROWTH 4.0		/* query/vector_batch.c */
+#define FIRST_BATCH_ROWS 20.0	/* query/exec.c, as the least and the most that a LIMIT makes of it */
+#define FIRST_BATCH_MIN 10.0
+#define FIRST_BATCH_MAX 100000.0
+#define BATCH_GROWTH 4.0		/* query/vector_batch.c, as EFFORT_GROWTH */
+#define EFFORT_GROWTH 2.0
 #define LIKELY_ROWS 1000.0		/* taken of an ordered scan by those who do not say how many */
-#define RANKED_PER_ROW 1.5		/* heap rows read for each that is wanted ... */
-#define RANKED_MIN 20.0			/* ... and on top of them */
+#define RANKED_PER_ROW 1.1		/* heap rows read for each that is wanted ... */
+#define RANKED_MIN 5.0			/* ... and on top of them */
 
 /* What costs depend on. */
 typedef struct CostShape
@@ -94,20 +99,22 @@ elac_cost_documents(const ElacManifest *manifest, double docs, double selectivit
 		scored = GUESS_FACTOR * sqrt(passing);
 	else
 	{
-		elac_patience_choose(manifest, (uint64) passing, ELAC_PATIENCE_ROWS, elac_guc_target_recall, &patience);
+		uint32		k = (uint32) Min(Max(rows, ELAC_PATIENCE_ROWS), PG_INT32_MAX);
+
+		elac_patience_choose(manifest, (uint64) passing, k, elac_guc_target_recall, &patience);
 		scored = patience.expected;
 	}
-	/* as more rows are wanted, so is more of what lies around them */
-	scored *= sqrt(Max(rows / ELAC_PATIENCE_ROWS, 1));
+	scored = Max(scored, rows);
 	return Min(scored, passing) / Max(selectivity, 1e-9);
 }
 
-/* One search of the lists for the best rows. */
+/* One search of the lists for the best rows, so much farther than the first one would go for them. */
 static Cost
-cost_search(const CostShape *shape, double rows)
+cost_search(const CostShape *shape, double rows, double effort)
 {
 	const ElacManifest *manifest = shape->snapshot != NULL ? shape->snapshot->manifest : NULL;
-	double		looked_at = Min(elac_cost_documents(manifest, shape->docs, shape->selectivity, rows), shape->docs);
+	double		documents = effort * elac_cost_documents(manifest, shape->docs, shape->selectivity, rows);
+	double		looked_at = Min(documents, shape->docs);
 	double		passing = looked_at * shape->selectivity;
 	double		blocks = looked_at / 32 * (1 - pow(1 - shape->selectivity, 32));
 	double		ns = blocks * (BLOCK_NS + BLOCK_DIM_NS * shape->dim);
@@ -125,8 +132,8 @@ cost_rank(const CostShape *shape, double rows)
 	double		ranked = Min(rows * RANKED_PER_ROW + RANKED_MIN, found);
 
 	if (!shape->ranks)
-		return ELAC_COST_NS(rows * TID_NS);
-	return ranked * (ELAC_COST_NS(RANK_NS) + shape->distance);
+		return ELAC_COST_NS(Min(rows, found) * (TID_NS + ROW_NS));
+	return ranked * (ELAC_COST_NS(RANK_NS) + shape->distance) + ELAC_COST_NS(Min(rows, found) * ROW_NS);
 }
 
 /* Batches of a vector scan until `rows` have been returned, the first of first_rows. */
@@ -134,14 +141,16 @@ static Cost
 cost_batches(const CostShape *shape, double first_rows, double rows)
 {
 	double		batch = first_rows;
+	double		effort = 1;
 	double		returned = 0;
 	Cost		cost = 0;
 
 	do
 	{
-		cost += cost_search(shape, batch) + cost_rank(shape, batch);
+		cost += cost_search(shape, batch, effort) + cost_rank(shape, batch);
 		returned += batch;
 		batch *= BATCH_GROWTH;
+		effort *= EFFORT_GROWTH;
 	} while (returned < rows);
 	return cost;
 }
@@ -153,16 +162,16 @@ cost_open(const CostShape *shape)
 	double		ns = OPEN_NS + shape->segments * OPEN_SEGMENT_NS + shape->delta_docs * DELTA_DOC_NS +
 		shape->docs * (OPEN_DOC_NS + shape->nconditions * CONDITION_DOC_NS);
 
-	return ELAC_COST_NS(ns) + shape->nconditions * shape->spc_seq * shape->docs * sizeof(uint32) / BLCKSZ;
+	return ELAC_COST_NS(ns) + shape->nconditions * shape->spc_seq * shape->docs * CONDITION_BYTES / BLCKSZ;
 }
 
 static Cost
-cost_vector(const CostShape *shape, double rows)
+cost_vector(const CostShape *shape, double first_rows, double rows)
 {
 	double		lists = Max(shape->docs / LIST_DOCS, 1.0);
 	double		ns = QUERY_DIM_NS * shape->dim + lists * (LIST_NS + LIST_DIM_NS * shape->dim);
 
-	return ELAC_COST_NS(ns) + cost_batches(shape, FIRST_BATCH_ROWS, rows);
+	return ELAC_COST_NS(ns) + cost_batches(shape, first_rows, rows);
 }
 
 static Cost
@@ -258,6 +267,7 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	CostShape	shape = {0};
 	double		found;
 	double		wanted;
+	double		first_rows = FIRST_BATCH_ROWS;
 	Cost		first;
 	Cost		all;
 	Cost		at_limit;
@@ -274,7 +284,9 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	}
 
 	wanted = elac_cost_rows_wanted(root, index->rel, found);
-	if (wanted == 0)
+	if (wanted > 0)
+		first_rows = Max(Min(wanted, FIRST_BATCH_MAX), FIRST_BATCH_MIN);
+	else
 		wanted = Min(found, LIKELY_ROWS);
 	if (shape.text)
 	{
@@ -286,15 +298,15 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	{
 		double		currency = cost_currency(root, index->rel, order, &shape);
 
-		first = currency * cost_vector(&shape, Min(found, FIRST_BATCH_ROWS));
-		at_limit = currency * cost_vector(&shape, wanted);
-		all = currency * cost_vector(&shape, found);
+		first = currency * cost_vector(&shape, first_rows, 0);
+		at_limit = currency * cost_vector(&shape, first_rows, wanted);
+		all = currency * cost_vector(&shape, first_rows, found);
 		*startup_cost *= currency;
 	}
 	if (shape.snapshot != NULL)
 		elac_snapshot_release(shape.snapshot);
-	if (wanted > FIRST_BATCH_ROWS)
-		all = Max(all, first + (at_limit - first) * found / wanted);
+	/* who says how many rows he takes has them from the first batch */
+	all = wanted <= first_rows ? first : Max(all, first + (at_limit - first) * found / wanted);
 	*total_cost = *startup_cost + all;
 	*startup_cost += first;
 }

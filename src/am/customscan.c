@@ -180,9 +180,37 @@ path_index_clauses(RelOptInfo *rel, const ElacTarget *target)
 }
 
 /*
+ * Does the order's value serve to put rows into this order and nothing else?
+ * Where equal distances matter, the operator's own are needed: those of the
+ * scan may be estimates.
+ */
+static bool
+path_order_is_alone(PlannerInfo *root)
+{
+	return list_length(root->query_pathkeys) == 1 && root->parse->limitOption != LIMIT_OPTION_WITH_TIES;
+}
+
+/* Is the order's value computed for nobody to see? */
+static bool
+path_order_is_hidden(PlannerInfo *root, Expr *order)
+{
+	ListCell   *cell;
+
+	foreach(cell, root->processed_tlist)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, cell);
+
+		if (target->resjunk && equal(target->expr, order))
+			return path_order_is_alone(root);
+	}
+	return false;
+}
+
+/*
  * As cost_index() does for an index scan that returns rows in no order of the
  * heap.  The planner will add the distance of each row returned, which is not
- * computed anew here (custom_init_projection).
+ * computed anew when nobody sees it (custom_init_projection); where it is, this
+ * path is still the better one of two equals.
  */
 static void
 path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, OpExpr *order, List *clauses,
@@ -204,18 +232,10 @@ path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPat
 	path->path.startup_cost = startup + qual.startup + path->path.pathtarget->cost.startup;
 	path->path.total_cost = total + qual.startup + path->path.pathtarget->cost.startup +
 		pages * random_page_cost + tuples * (cpu_tuple_cost + qual.per_tuple) +
-		rel->rows * (path->path.pathtarget->cost.per_tuple - Min(distance.per_tuple, cpu_operator_cost));
-}
-
-/*
- * Does the order's value serve to put rows into this order and nothing else?
- * Where equal distances matter, the operator's own are needed: those of the
- * scan may be estimates.
- */
-static bool
-path_order_is_alone(PlannerInfo *root)
-{
-	return list_length(root->query_pathkeys) == 1 && root->parse->limitOption != LIMIT_OPTION_WITH_TIES;
+		rel->rows * path->path.pathtarget->cost.per_tuple;
+	if (!path_order_is_hidden(root, (Expr *) order))
+		distance.per_tuple = Min(distance.per_tuple, cpu_operator_cost);
+	path->path.total_cost = Max(path->path.total_cost - rel->rows * distance.per_tuple, path->path.startup_cost);
 }
 
 static void
