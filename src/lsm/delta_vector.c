@@ -42,16 +42,6 @@ upper_half(double x)
 	return (uint16) ((bits >> 16) + ((bits & 0xFFFF) != 0 ? 1 : 0));
 }
 
-float
-elac_delta_error_value(uint16 error)
-{
-	uint32		bits = (uint32) error << 16;
-	float		value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
 /* A component of a block whose scale is near the largest float4 may round beyond it. */
 static inline float
 component_value(int code, float scale)

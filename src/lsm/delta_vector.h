@@ -38,8 +38,16 @@ extern bool elac_delta_vector_is_valid(const uint8 *code, int dim);
 /* Decodes into dim finite floats; false when the bytes are no code. */
 extern bool elac_delta_vector_decode(const uint8 *code, int dim, float *vector);
 
-/* A stored error as a number, possibly infinity; NaN or negative: not an error. */
-extern float elac_delta_error_value(uint16 error);
+/* A stored error, or scale, as a number, possibly infinity; NaN or negative: neither. */
+static inline float
+elac_delta_error_value(uint16 error)
+{
+	uint32		bits = (uint32) error << 16;
+	float		value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
 
 /*
  * Distance between a query and a decoded code, in the metric's internal unit

@@ -17,7 +17,6 @@
 #include "lsm/delta_format.c"
 #include "lsm/delta_distance.c"
 #undef BLOCK
-#undef LANES
 #include "lsm/delta_vector.c"
 #include "lsm/manifest_check.c"
 
