@@ -30,7 +30,7 @@ SELECT q, scan_of(q) FROM unnest(ARRAY[
 	$$SELECT id FROM choice WHERE n < 500 ORDER BY h <=> '[1,2,3,4,5,6,7,8]' LIMIT 10$$,
 	$$SELECT id FROM choice WHERE n < 500 AND tags @> '{t1}' ORDER BY v <-> (SELECT v FROM choice WHERE id = 7) LIMIT 10$$,
 	$$SELECT id FROM choice WHERE n < 500 OR price > 7000 ORDER BY v <-> (SELECT v FROM choice WHERE id = 7) LIMIT 10$$,
-	$$SELECT id FROM choice WHERE n = 3 OR price > 7990 ORDER BY v <-> (SELECT v FROM choice WHERE id = 7) LIMIT 10$$,
+	$$SELECT id FROM choice WHERE n < 100 OR price > 7500 ORDER BY v <-> (SELECT v FROM choice WHERE id = 7) LIMIT 10$$,
 	$$SELECT id FROM choice WHERE (n = 3 OR tags @> '{u17}') AND price < 5000 ORDER BY body <@> 'word w7'$$,
 	$$SELECT id FROM choice WHERE NOT (n < 500 AND price > 7000) ORDER BY body <@> 'word w7' LIMIT 10$$,
 	$$SELECT id FROM choice ORDER BY body <@> 'word w7' LIMIT 10$$,
