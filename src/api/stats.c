@@ -1,7 +1,7 @@
 /*
  * stats.c
- *	  elacsym_segments, elacsym_sections, elacsym_delta, elacsym_cache: what an
- *	  index and this session hold.
+ *	  elacsym_segments, elacsym_sections, elacsym_lists, elacsym_delta,
+ *	  elacsym_cache: what an index and this session hold.
  */
 #include "postgres.h"
 
@@ -18,6 +18,7 @@
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_segments);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_sections);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_lists);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_delta);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_cache);
 
@@ -106,6 +107,58 @@ stats_section_rows(Relation index, ReturnSetInfo *result)
 	elac_snapshot_release(snapshot);
 }
 
+static int
+stats_compare_lengths(const void *a, const void *b)
+{
+	uint32		left = *(const uint32 *) a;
+	uint32		right = *(const uint32 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* How long the lists of each segment are; dead documents count until they are merged away. */
+static void
+stats_list_rows(Relation index, ReturnSetInfo *result)
+{
+	ElacSnapshot *snapshot = elac_snapshot_take(index);
+
+	for (int i = 0; i < snapshot->nsegments; i++)
+	{
+		ElacSegment *segment = elac_snapshot_segment(snapshot, i);
+		ElacVectorReader *reader = elac_segment_vector(segment);
+		uint32		nlists;
+		uint32	   *lengths;
+		uint64		total = 0;
+		Datum		values[7];
+		bool		nulls[7] = {0};
+
+		if (reader == NULL)
+			continue;
+		nlists = elac_vector_nlists(reader);
+		lengths = palloc_extended(nlists * sizeof(uint32), MCXT_ALLOC_HUGE);
+		for (uint32 list = 0; list < nlists; list++)
+		{
+			ElacDoc		first;
+			ElacDoc		last;
+
+			elac_vector_list_range(reader, list, &first, &last);
+			lengths[list] = last - first;
+			total += lengths[list];
+		}
+		qsort(lengths, nlists, sizeof(uint32), stats_compare_lengths);
+		values[0] = ObjectIdGetDatum(RelationGetRelid(index));
+		values[1] = Int64GetDatum((int64) elac_segment_ref(segment)->id);
+		values[2] = Int64GetDatum((int64) total);
+		values[3] = Int64GetDatum((int64) nlists);
+		values[4] = Float8GetDatum((double) total / nlists);
+		values[5] = Int64GetDatum((int64) lengths[(uint64) (nlists - 1) * 99 / 100]);
+		values[6] = Int64GetDatum((int64) lengths[nlists - 1]);
+		stats_put(result, values, nulls);
+		pfree(lengths);
+	}
+	elac_snapshot_release(snapshot);
+}
+
 static int64
 stats_lane_pages(const ElacLane *lane)
 {
@@ -152,6 +205,12 @@ Datum
 elacsym_sections(PG_FUNCTION_ARGS)
 {
 	return stats_run(fcinfo, stats_section_rows);
+}
+
+Datum
+elacsym_lists(PG_FUNCTION_ARGS)
+{
+	return stats_run(fcinfo, stats_list_rows);
 }
 
 Datum

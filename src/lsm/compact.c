@@ -7,14 +7,15 @@
  * are those at its publish: VACUUM waits.  Inserts and queries go on.
  *
  * The manifest has one codebook, so another one rewrites every segment, in one
- * publish.  That is considered when half of the documents would be rewritten
- * anyway, so it at most doubles the work: then the lists are examined
- * (codebook_adapt.h), and when they have become too long, too short or lie
- * beside their documents, either some lists change and most codes are copied,
- * or a codebook is trained anew.  It is trained anew, too, as soon as an index
- * has four times the rows that its codebook was made for (twice, in a full
- * merge).  So over an index's life each row is encoded a bounded number of
- * times for its growth, and otherwise when the data changes.
+ * publish.  It is considered when half of the documents would be rewritten
+ * anyway, so it at most doubles the work.  A codebook is trained anew when as
+ * many rows as half of those there are have come since one was trained.  Before
+ * that the lists are examined (codebook_adapt.h), and when they have become too
+ * long, too short or lie beside their documents, either some lists change and
+ * most codes are copied, or a codebook is trained after all.  It is trained anew,
+ * too, as soon as an index has four times the rows that its codebook was made
+ * for (twice, in a full merge).  So a row causes a bounded number of rows to be
+ * encoded anew.
  */
 #include "postgres.h"
 
@@ -31,6 +32,7 @@
 
 #define RETRAIN_FACTOR 4
 #define RETRAIN_FACTOR_FULL 2
+#define RETRAIN_PART_NEW 2		/* half as many rows have come as there are */
 #define EXAMINE_PART 2			/* lists are examined when one half of the documents is rewritten */
 #define ROOM_FOR_FLUSH 8		/* segments that a flush may add */
 
@@ -139,6 +141,7 @@ compact_publish(Compaction *compaction)
 	{
 		publish.codebook = &compaction->codebook_ref;
 		publish.rows_trained = compaction->nlive;
+		publish.derived = compaction->adapt != NULL;
 	}
 	elac_publish_segments(compaction->job->index, &publish);
 }
@@ -290,9 +293,11 @@ compact_aim(Compaction *compaction, bool full, int *chosen, int *n)
 		for (int i = 0; i < *n; i++)
 			rewritten += compact_live(compaction, chosen[i]);
 	}
-	if (upkeep && rewritten >= compaction->nlive / EXAMINE_PART)
-		aim = compact_examine(compaction, aim);
-	return aim;
+	if (!upkeep || rewritten < compaction->nlive / EXAMINE_PART)
+		return aim;
+	if (compaction->snapshot->manifest->rows_since >= Max(compaction->nlive / RETRAIN_PART_NEW, 1))
+		return COMPACT_TRAIN;
+	return compact_examine(compaction, aim);
 }
 
 /* The round itself; 0 when there is nothing to do. */

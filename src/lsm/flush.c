@@ -149,6 +149,7 @@ flush_publish(Flush *flush)
 	publish.frozen = frozen;
 	publish.nadded = flush->nsegments;
 	publish.added = flush->segments;
+	publish.rows_new = flush->nrows;
 	if (flush->codebook_ref.id != 0)
 	{
 		publish.codebook = &flush->codebook_ref;

@@ -141,7 +141,11 @@ elac_publish_segments(Relation index, const ElacPublish *publish)
 			publish_retire_blob(manifest, &manifest->codebook);
 		manifest->codebook = *publish->codebook;
 		manifest->rows_trained = publish->rows_trained;
+		if (!publish->derived)
+			manifest->rows_since = 0;
 	}
+	else
+		manifest->rows_since += publish->rows_new;
 	if (manifest->nsegments + publish->nadded > ELAC_MAX_SEGMENTS)
 	{
 		elac_manifest_abort(change);

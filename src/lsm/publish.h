@@ -23,7 +23,9 @@ typedef struct ElacPublish
 	int			nfrozen;
 	const uint64 *frozen;		/* docs chain ids of frozen lanes that the added segments replace */
 	const ElacBlobRef *codebook;	/* a new codebook, NULL: as it was */
-	uint64		rows_trained;	/* of the new codebook */
+	uint64		rows_trained;	/* rows that the new codebook is for */
+	bool		derived;		/* it was not trained, but made from the one before */
+	uint64		rows_new;		/* rows that came from the delta */
 } ElacPublish;
 
 /* The caller holds the maintenance lock (or owns a fresh index). */

@@ -10,6 +10,7 @@
 #include "access/tableam.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -18,6 +19,7 @@
 
 #include "errors.h"
 #include "query/heap_fetch.h"
+#include "query/toast_fetch.h"
 #include "storage/metapage.h"
 #include "vector/codebook.h"
 
@@ -31,6 +33,8 @@ struct ElacHeapFetch
 	TupleTableSlot *slot;
 	AttrNumber	attno;			/* heap attribute, 0 when an expression */
 	ExprState  *expression;
+	Bitmapset  *expression_attrs;	/* that it uses, less FirstLowInvalidHeapAttributeNumber */
+	TupleTableSlot *whole;		/* a row of which those are whole; for rows that may be dead */
 	EState	   *estate;
 	MemoryContext row_context;
 	ElacColumn	column;
@@ -75,21 +79,74 @@ elac_heap_fetch_begin(Relation index, Relation heap, Snapshot snapshot)
 	fetch->estate = CreateExecutorState();
 	fetch->row_context = GetPerTupleMemoryContext(fetch->estate);
 	if (fetch->attno == 0)
-		fetch->expression = ExecPrepareExpr(heap_fetch_expression(index, column), fetch->estate);
+	{
+		Expr	   *expression = heap_fetch_expression(index, column);
+
+		fetch->expression = ExecPrepareExpr(expression, fetch->estate);
+		pull_varattnos((Node *) expression, 1, &fetch->expression_attrs);
+		if (snapshot == NULL)
+			fetch->whole = MakeSingleTupleTableSlot(RelationGetDescr(heap), &TTSOpsVirtual);
+	}
 	return fetch;
 }
 
-/* The indexed value of the row in the slot, in the row's memory context. */
-static Datum
-heap_fetch_value(ElacHeapFetch *fetch, bool *isnull)
+/*
+ * Parts of the row in the slot are not there.  That happens to rows that
+ * nobody sees any more; else the table is damaged.
+ */
+static void
+heap_fetch_check_gone(ElacHeapFetch *fetch)
+{
+	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
+	bool		visible = table_tuple_satisfies_snapshot(fetch->heap, fetch->slot, latest);
+
+	UnregisterSnapshot(latest);
+	if (visible)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("could not read the vector of row (%u,%u) of table \"%s\"",
+						ItemPointerGetBlockNumber(&fetch->slot->tts_tid),
+						ItemPointerGetOffsetNumber(&fetch->slot->tts_tid), RelationGetRelationName(fetch->heap)),
+				 errdetail("Chunks of it are missing in the TOAST table.")));
+}
+
+/*
+ * The indexed value of the row in the slot, detoasted, in the row's memory
+ * context; NULL when it is null or, with *gone, not there any more.
+ */
+static const ElacVector *
+heap_fetch_value(ElacHeapFetch *fetch, bool *gone)
 {
 	ExprContext *econtext;
+	Datum		value;
+	bool		isnull;
+	struct varlena *whole;
 
-	if (fetch->attno != 0)
-		return slot_getattr(fetch->slot, fetch->attno, isnull);
-	econtext = GetPerTupleExprContext(fetch->estate);
-	econtext->ecxt_scantuple = fetch->slot;
-	return ExecEvalExprSwitchContext(fetch->expression, econtext, isnull);
+	*gone = false;
+	if (fetch->attno == 0)
+	{
+		econtext = GetPerTupleExprContext(fetch->estate);
+		econtext->ecxt_scantuple = fetch->slot;
+		if (fetch->whole != NULL)
+		{
+			if (!elac_toast_fetch_slot(fetch->slot, fetch->expression_attrs, fetch->whole))
+			{
+				*gone = true;
+				return NULL;
+			}
+			econtext->ecxt_scantuple = fetch->whole;
+		}
+		value = ExecEvalExprSwitchContext(fetch->expression, econtext, &isnull);
+	}
+	else
+		value = slot_getattr(fetch->slot, fetch->attno, &isnull);
+	if (isnull)
+		return NULL;
+	if (fetch->snapshot != &fetch->non_vacuumable)
+		return (const ElacVector *) PG_DETOAST_DATUM(value);
+	whole = elac_toast_fetch((struct varlena *) DatumGetPointer(value));
+	*gone = whole == NULL;
+	return (const ElacVector *) whole;
 }
 
 /* A damaged docmap may name a row beyond the table's end. */
@@ -111,9 +168,8 @@ elac_heap_fetch_vector(ElacHeapFetch *fetch, ItemPointer tid, float *dst)
 {
 	ItemPointerData walk = *tid;
 	bool		call_again = false;
-	bool		isnull;
+	bool		gone;
 	int			class;
-	Datum		value;
 	const ElacVector *vector;
 	MemoryContext old;
 
@@ -121,12 +177,16 @@ elac_heap_fetch_vector(ElacHeapFetch *fetch, ItemPointer tid, float *dst)
 	if (!table_index_fetch_tuple(fetch->fetch, &walk, fetch->snapshot, fetch->slot, &call_again, NULL))
 		return -1;
 	old = MemoryContextSwitchTo(fetch->row_context);
-	value = heap_fetch_value(fetch, &isnull);
-	if (isnull)
+	vector = heap_fetch_value(fetch, &gone);
+	if (gone)
+	{
+		heap_fetch_check_gone(fetch);
+		class = -1;
+	}
+	else if (vector == NULL)
 		class = ELAC_VECTOR_NULL;
 	else
 	{
-		vector = (const ElacVector *) PG_DETOAST_DATUM(value);
 		/* vector and halfvec keep dim in the same place */
 		if (vector->dim != fetch->column.dim)
 			ereport(ERROR,
@@ -136,6 +196,8 @@ elac_heap_fetch_vector(ElacHeapFetch *fetch, ItemPointer tid, float *dst)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(fetch->row_context);
+	if (fetch->whole != NULL)
+		ExecClearTuple(fetch->whole);
 	ExecClearTuple(fetch->slot);
 	return class;
 }
@@ -145,6 +207,8 @@ elac_heap_fetch_end(ElacHeapFetch *fetch)
 {
 	table_index_fetch_end(fetch->fetch);
 	ExecDropSingleTupleTableSlot(fetch->slot);
+	if (fetch->whole != NULL)
+		ExecDropSingleTupleTableSlot(fetch->whole);
 	FreeExecutorState(fetch->estate);
 	pfree(fetch);
 }
