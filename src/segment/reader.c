@@ -151,6 +151,7 @@ elac_segment_vector(ElacSegment *segment)
 	if (segment->vector == NULL)
 	{
 		ElacSection section = reader_section(segment, column, ELAC_COLUMN_VECTOR);
+		MemoryContext context;
 		MemoryContext old;
 
 		if (segment->codebook == NULL)
@@ -159,11 +160,16 @@ elac_segment_vector(ElacSegment *segment)
 			elac_corrupted(segment->type->index_name, "Segment " UINT64_FORMAT " needs codebook " UINT64_FORMAT
 						   ", found is " UINT64_FORMAT ".", segment->ref.id, segment->ref.codebook,
 						   elac_codebook_id(segment->codebook));
-		old = MemoryContextSwitchTo(segment->base != NULL ? segment->base->context : segment->context);
+		/* below the scan's context until it is complete: an error leaves nothing in a base */
+		context = AllocSetContextCreate(segment->context, "elacsym vector section", ALLOCSET_SMALL_SIZES);
+		old = MemoryContextSwitchTo(context);
 		segment->vector = elac_vector_open(&section, segment->codebook, segment->ref.ndocs);
-		if (segment->base != NULL)
-			segment->base->vector = segment->vector;
 		MemoryContextSwitchTo(old);
+		if (segment->base != NULL)
+		{
+			MemoryContextSetParent(context, segment->base->context);
+			segment->base->vector = segment->vector;
+		}
 	}
 	return segment->vector;
 }
