@@ -197,6 +197,65 @@ elac_probe_walk_next(ElacProbeWalk *walk, uint32 nlists, ElacVectorHeap *heap, u
 	return true;
 }
 
+/*
+ * What ranking a list and visiting one cost, in documents scored under a filter
+ * that leaves few of each list; measured at 547,000 x 256 and 3,400 lists, where
+ * such a document costs .33 us (README.md).
+ */
+#define WALK_RANK_COST 0.3
+#define WALK_LIST_COST 0.75
+
+bool
+elac_probe_walk_prefers_all(const ElacProbeWalk *walk, double documents)
+{
+	double		all = 0;
+	double		some = 0;
+
+	for (int i = 0; i < walk->nstreams; i++)
+	{
+		const ProbeStream *stream = &walk->streams[i];
+		double		share = Min(documents / Max(stream->nallowed, 1), 1.0);
+
+		/* a store is asked for few lists rather than for all */
+		if (stream->remote)
+			return false;
+		all += stream->nallowed;
+		some += share * stream->nallowed + (WALK_LIST_COST * share + WALK_RANK_COST) * stream->nlists;
+	}
+	return all <= some;
+}
+
+void
+elac_probe_walk_all(ElacProbeWalk *walk, ElacVectorHeap *heap, uint64 *scored)
+{
+	for (int i = 0; i < walk->nsources; i++)
+	{
+		const ElacProbeSource *source = &walk->sources[i];
+		uint32		nlists;
+		uint32	   *lists;
+		uint32		n = 0;
+
+		if (source->nallowed == 0)
+			continue;
+		nlists = elac_vector_nlists(source->reader);
+		lists = palloc_extended(nlists * sizeof(uint32), MCXT_ALLOC_HUGE);
+		for (uint32 list = 0; list < nlists; list++)
+		{
+			ElacDoc		first;
+			ElacDoc		last;
+
+			elac_vector_list_range(source->reader, list, &first, &last);
+			if (first < last && (source->allowed == NULL || elac_bitmap_next(source->allowed, first) < last))
+				lists[n++] = list;
+		}
+		*scored += elac_vector_scan(source->reader, source->query, lists, n, source->allowed, source->number, heap);
+		walk->lists += n;
+		pfree(lists);
+	}
+	for (int i = 0; i < walk->nstreams; i++)
+		walk->streams[i].next = walk->streams[i].nlists;
+}
+
 bool
 elac_probe_walk_is_complete(const ElacProbeWalk *walk)
 {

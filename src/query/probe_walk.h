@@ -42,6 +42,15 @@ extern void elac_probe_walk_limit(ElacProbeWalk *walk, double lists, double effo
  */
 extern bool elac_probe_walk_next(ElacProbeWalk *walk, uint32 nlists, ElacVectorHeap *heap, uint64 *scored);
 
+/*
+ * Is it cheaper to look at all pending rows in their own order than to rank
+ * lists and look at about that many rows of the nearest?
+ */
+extern bool elac_probe_walk_prefers_all(const ElacProbeWalk *walk, double documents);
+
+/* Scans all lists that have pending rows, in the order in which they are stored. */
+extern void elac_probe_walk_all(ElacProbeWalk *walk, ElacVectorHeap *heap, uint64 *scored);
+
 /* Are there lists that have not been scanned? */
 extern bool elac_probe_walk_is_complete(const ElacProbeWalk *walk);
 
