@@ -383,6 +383,9 @@ elac_build_load_begin(Relation heap, IndexInfo *info, const ElacRowSortParams *p
 	memset(load, 0, sizeof(*load));
 	if (workers > 0)
 		leader = leader_begin(heap, info, params, codebook_ref, workers);
+	ereport(DEBUG1,
+			(errmsg_internal("building index \"%s\" with %d workers", RelationGetRelationName(params->index),
+							 leader != NULL ? leader->participants - 1 : 0)));
 	if (leader != NULL)
 	{
 		load_in_parallel(leader, heap, info, params, load);
