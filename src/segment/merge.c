@@ -37,7 +37,10 @@
 #define MERGE_PENDING_MIN 65536
 #define MERGE_PENDING_PART 16
 
-/* Memory of each of the section writer's spools, and of rotated centroids. */
+/* Rows whose leaves are found together. */
+#define MERGE_BATCH 256
+
+/* Memory of each of the section writer's spools, and of rotated or packed centroids. */
 #define MERGE_WRITER_BYTES ((Size) 16 * 1024 * 1024)
 #define MERGE_CENTROID_BYTES ((Size) 8 * 1024 * 1024)
 
@@ -71,7 +74,7 @@ typedef struct MergePending
 {
 	ItemPointerData tid;
 	ElacDoc		doc;
-	uint32		leaf;			/* ELAC_ADAPT_NOWHERE: to be found */
+	uint32		leaf;			/* when its codebook is the new one, else not known */
 } MergePending;
 
 struct ElacMerge
@@ -92,10 +95,13 @@ struct ElacMerge
 	uint32	   *first;			/* first document of each key, nleaves + 3 of them */
 	/* vectors */
 	int			bits;
+	int			dim;
 	int			cut;			/* that suits nlive: known before any row is read */
-	float	   *vector;			/* room for one */
-	float	   *rotated;
-	ElacVectorEncoder *encoder; /* these are NULL until a row has to be read */
+	float	   *rotated;		/* room for a decoded vector */
+	ElacVectorEncoder *encoder; /* this and the rest are NULL until a row has to be read */
+	ElacAssigner *assigner;
+	float	   *vectors;		/* MERGE_BATCH of them */
+	uint32	   *leaves;
 	uint8	   *coded;
 	MergeSpool *spool;
 	Size		npending;
@@ -197,6 +203,9 @@ merge_begin_reading(ElacMerge *merge, MergeSource *source)
 	if (merge->spool == NULL)
 	{
 		merge->encoder = elac_vector_encoder_begin(merge->codebook, merge->bits, merge->cut, MERGE_CENTROID_BYTES);
+		merge->assigner = elac_assigner_begin(merge->codebook, Max(memory / 4, MERGE_CENTROID_BYTES));
+		merge->vectors = palloc(mul_size(MERGE_BATCH, merge->dim * sizeof(float)));
+		merge->leaves = palloc(MERGE_BATCH * sizeof(uint32));
 		merge->coded = palloc(elac_vector_encoder_bytes(merge->encoder));
 		merge->spool = elac_merge_spool_begin(elac_vector_encoder_bytes(merge->encoder), merge->nlive, merge->nleaves,
 											  memory);
@@ -225,10 +234,31 @@ merge_compare_pending(const void *a, const void *b)
 	return (int) ItemPointerGetOffsetNumber(&left->tid) - (int) ItemPointerGetOffsetNumber(&right->tid);
 }
 
+/* Finds the leaves of rows that were read, unless they are known, and encodes them. */
+static void
+merge_encode_rows(ElacMerge *merge, MergeSource *source, MergePending *const *rows, uint32 nrows)
+{
+	if (nrows == 0)
+		return;
+	if (!source->same)
+		elac_assigner_assign(merge->assigner, merge->vectors, nrows, merge->leaves);
+	for (uint32 i = 0; i < nrows; i++)
+	{
+		uint32		leaf = source->same ? rows[i]->leaf : merge->leaves[i];
+
+		CHECK_FOR_INTERRUPTS();
+		elac_vector_encode(merge->encoder, leaf, merge->vectors + (Size) i * merge->dim, merge->coded);
+		source->keys[rows[i]->doc] = leaf;
+		source->slots[rows[i]->doc] = elac_merge_spool_put(merge->spool, leaf, merge->coded);
+	}
+}
+
 /* Reads the rows that are pending, all of one source; returns how many were there. */
 static uint32
 merge_read_pending(ElacMerge *merge, MergeSource *source)
 {
+	MergePending *rows[MERGE_BATCH];
+	uint32		nrows = 0;
 	uint32		found = 0;
 
 	qsort(merge->pending, merge->npending, sizeof(MergePending), merge_compare_pending);
@@ -238,15 +268,17 @@ merge_read_pending(ElacMerge *merge, MergeSource *source)
 
 		CHECK_FOR_INTERRUPTS();
 		/* a vector of another class belongs to a later row at the same place */
-		if (merge->fetch(merge->fetch_arg, &row->tid, merge->vector) != ELAC_VECTOR_FINITE)
+		if (merge->fetch(merge->fetch_arg, &row->tid, merge->vectors + (Size) nrows * merge->dim) != ELAC_VECTOR_FINITE)
 			continue;
-		if (row->leaf == ELAC_ADAPT_NOWHERE)
-			row->leaf = elac_codebook_assign(merge->codebook, merge->vector);
-		elac_vector_encode(merge->encoder, row->leaf, merge->vector, merge->coded);
-		source->keys[row->doc] = row->leaf;
-		source->slots[row->doc] = elac_merge_spool_put(merge->spool, row->leaf, merge->coded);
+		rows[nrows++] = row;
 		found++;
+		if (nrows == MERGE_BATCH)
+		{
+			merge_encode_rows(merge, source, rows, nrows);
+			nrows = 0;
+		}
 	}
+	merge_encode_rows(merge, source, rows, nrows);
 	merge->npending = 0;
 	return found;
 }
@@ -311,7 +343,7 @@ merge_decide_source(ElacMerge *merge, MergeSource *source)
 		}
 		merge->pending[merge->npending].tid = tids[doc % MERGE_TIDS];
 		merge->pending[merge->npending].doc = doc;
-		merge->pending[merge->npending].leaf = source->same ? source->new_leaf : ELAC_ADAPT_NOWHERE;
+		merge->pending[merge->npending].leaf = source->new_leaf;
 		if (++merge->npending == merge->max_pending)
 			carried += merge_read_pending(merge, source);
 	}
@@ -382,7 +414,7 @@ elac_merge_begin(const ElacRowType *type, ElacMergeInput *inputs, int ninputs, c
 			elog(ERROR, "a segment with a vector column needs a codebook");
 		merge->bits = type->schema->columns[type->schema->vector_column].bits;
 		merge->nleaves = elac_codebook_nlists(codebook, elac_codebook_ncuts(codebook) - 1);
-		merge->vector = palloc(elac_codebook_dim(codebook) * sizeof(float));
+		merge->dim = elac_codebook_dim(codebook);
 		merge->rotated = palloc(elac_codebook_padded(codebook) * sizeof(float));
 	}
 	for (int i = 0; i < ninputs; i++)
