@@ -271,6 +271,7 @@ SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (bits = 9)$$);
 SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (bits = -1)$$);
 SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (bits = 'four')$$);
 SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (bits = 2.5)$$);
+SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (rerank = 'sometimes')$$);
 SELECT try_state($$CREATE INDEX ON b USING elacsym (v) WITH (fillfactor = 70)$$);
 SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (store = 'nowhere')$$);
 SELECT try($$CREATE INDEX ON b USING elacsym (v) WITH (store = '')$$);
