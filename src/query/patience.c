@@ -31,6 +31,13 @@
 /* Without a calibration: this times the root of the rows, at a miss of 1 in 20. */
 #define GUESS_FACTOR 60.0
 
+/*
+ * Rows that lie in clean clusters, each a list or two, need no patience at
+ * all and say nothing of queries between the clusters: calibrated on rows, a scan
+ * has at least this share of the guess (README.md).
+ */
+#define GUESS_SHARE_ON_ROWS 0.1
+
 /* Between curves for other numbers of rows, and beyond them, as powers of the rows. */
 #define POWER_MIN 0.0
 #define POWER_MAX 1.0
@@ -115,6 +122,9 @@ elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, do
 			misses = MISSES_ON_ROWS_FACTOR * pow(misses, MISSES_ON_ROWS_POWER);
 		patience->extra = patience_value(calibration, PATIENCE_EXTRA, rows, 1 - misses);
 		patience->expected = patience_value(calibration, PATIENCE_SCANNED, rows, 1 - misses);
+		if (calibration->seen == 0)
+			patience->extra = Max(patience->extra, GUESS_SHARE_ON_ROWS * patience_guess(nallowed, target));
+		patience->expected = Max(patience->expected, patience->extra);
 	}
 	patience->extra *= pow(Max(k, 1) / (double) ELAC_PATIENCE_ROWS, POWER_OF_K);
 	patience->expected *= pow(Max(k, ELAC_PATIENCE_ROWS) / (double) ELAC_PATIENCE_ROWS, POWER_OF_K_SCANNED);
