@@ -167,6 +167,7 @@ elac_chain_reserve(Relation index, ElacChain *chain, Size len, ElacChainAppend *
 		}
 		append->buffers[append->nbuffers++] = buffer;
 	}
+	append->leftover = leftover;
 
 	/* A record begins in the tail if one byte fits there, else in the page after it. */
 	if (append->has_tail && chain->tail_used < ELAC_PAGE_DATA)
@@ -191,7 +192,7 @@ elac_chain_write(ElacChainAppend *append, ElacPageLog *log, const void *data)
 	for (int i = 0; i < append->nbuffers; i++)
 	{
 		bool		fresh = i > 0 || !append->has_tail;
-		BlockNumber next = i + 1 < append->nbuffers ? BufferGetBlockNumber(append->buffers[i + 1]) : InvalidBlockNumber;
+		BlockNumber next = i + 1 < append->nbuffers ? BufferGetBlockNumber(append->buffers[i + 1]) : append->leftover;
 		uint32		at = fresh ? ELAC_CHAIN_HEADER : chain->tail_used;
 		Page		page = elac_pagelog_page(log, append->buffers[i], fresh);
 		Size		n;

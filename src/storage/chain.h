@@ -62,6 +62,7 @@ typedef struct ElacChainAppend
 	bool		has_tail;		/* buffers[0] is the tail so far */
 	int			nbuffers;
 	Buffer		buffers[ELAC_PAGELOG_MAX];
+	BlockNumber leftover;		/* page of an append that failed, for the next one */
 } ElacChainAppend;
 
 extern void elac_chain_reserve(Relation index, ElacChain *chain, Size len, ElacChainAppend *append);

@@ -147,6 +147,10 @@ is(query(q{SELECT cardinality(test_chain_blocks('t_idx', chain)) FROM chains WHE
 query(q{SELECT length(test_chain_append('t_idx', chain, 0, 3000000, 99)), length(test_chain_append('t_idx', chain, 0, 10, 98)) FROM chains;
 	SELECT append(id, '{50,9000,1}') FROM chains});
 is(query($all_chains), '3|t', 'what an interrupted append left is not read');
+$size = query(q{SELECT pg_relation_size('t_idx')});
+query(q{SELECT append(id, '{10,900000,70000,5,900000}') FROM chains});
+is(query(q{SELECT pg_relation_size('t_idx')}), $size, 'the next appends write over it');
+is(query($all_chains), '3|t', 'and are read');
 
 # An older descriptor reads what was there.
 query(q{CREATE TABLE old AS SELECT * FROM chains; SELECT append(id, '{100,30000}') FROM chains});

@@ -72,6 +72,7 @@ test_schema(ElacSchema *schema)
 	schema->columns[1].metric = ELAC_METRIC_COSINE;
 	schema->columns[1].element = ELAC_ELEMENT_HALF;
 	schema->columns[1].bits = 4;
+	schema->columns[1].rerank = ELAC_RERANK_HEAP;
 	schema->columns[1].dim = 384;
 	schema->columns[2].kind = ELAC_COLUMN_ATTR;
 }
