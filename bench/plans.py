@@ -18,6 +18,8 @@ import measure
 from libpq import Connection, ServerError, copy_binary, vector_binary
 
 QUERIES = 5  # different vectors asked for in each cell, after one to warm up
+SHORT_MS = 50  # shorter ones are measured twice
+EQUAL_MS = .03  # what cannot be told apart
 CELL_S = 3.0  # a plan that takes longer than this is run fewer times
 PARTS = 10000  # values of the column that a btree serves
 FORCED = {
@@ -104,6 +106,7 @@ class Plan:
         self.name = scans(plan)
         self.cost = plan["Total Cost"]
         self.vectors = [v for _, v in binary] if binary else [None]
+        self.ms = float("inf")
 
     def run(self, vector):
         call = self.call(*([vector] if vector is not None else []))
@@ -113,13 +116,14 @@ class Plan:
         return (measure.process_s(self.connection.pid) - before) * 1e3, len(rows)
 
     def measure(self):
+        """The median; called again, the smaller of both: what ran first pays for what was cold."""
         first, self.rows = self.run(self.vectors[0])
         times = []
         for vector in (self.vectors * QUERIES)[1:1 + QUERIES]:
             times.append(self.run(vector)[0])
             if sum(times) + first > CELL_S * 1e3:
                 break
-        self.ms = float(np.median(times))
+        self.ms = min(self.ms, float(np.median(times)))
 
 
 def cell(connection, sql, binary):
@@ -131,6 +135,9 @@ def cell(connection, sql, binary):
             continue
         plan.measure()
         plans[plan.name] = plan
+    for plan in plans.values():
+        if plan.ms < SHORT_MS:
+            plan.measure()
     use(connection, {})
     return list(plans.values())
 
@@ -153,7 +160,7 @@ def other_cells(tables):
         for condition in (".01%", "1%", "50%"):
             yield name, condition, "count(*)", table, f"SELECT count(*) FROM {table} {CONDITIONS[condition]}"
             yield name, condition, "no order", table, f"SELECT id, title FROM {table} {CONDITIONS[condition]}"
-        for outer in (1, 20, 200):
+        for outer in (1, 20):
             if outer * 5 <= rows:
                 yield (name, "all", f"LATERAL x {outer}", table,
                        f"SELECT o.id, i.id FROM {table} o, LATERAL (SELECT id FROM {table} t ORDER BY t.v <-> o.v LIMIT 10) i WHERE o.id < {outer}")
@@ -191,7 +198,7 @@ def run(connection, options):
             except ServerError as error:
                 raise SystemExit(f"{sql}: {error}")
             best = min(plans, key=lambda p: p.ms)
-            results.append({"table": name, "condition": condition, "limit": str(limit), "ratio": round(plans[0].ms / best.ms, 2),
+            results.append({"table": name, "condition": condition, "limit": str(limit), "ratio": round((plans[0].ms + EQUAL_MS) / (best.ms + EQUAL_MS), 2),
                             "plans": [{"plan": p.name.replace(table + "_", ""), "cost": p.cost, "ms": round(p.ms, 3), "rows": p.rows}
                                       for p in plans]})
             print(line(results[-1]), flush=True)
@@ -211,7 +218,7 @@ def report(results, about):
     ratios = np.array([r["ratio"] for r in results])
     out = [f"# Plans, {about['date']}", "",
            f"{about['machine']['cpu']}; {about['version']}; commit {about['commit']}. Milliseconds of the backend's processor time, "
-           f"median of {QUERIES} queries; in brackets the planner's cost. The ratio is that of the chosen plan to the fastest.", "",
+           f"median of {QUERIES} queries; in brackets the planner's cost. The ratio is that of the chosen plan to the fastest, {EQUAL_MS} ms added to both.", "",
            f"{len(results)} cells: ratio at most 1.05 in {np.mean(ratios <= 1.05):.0%}, 1.5 in {np.mean(ratios <= 1.5):.0%}, "
            f"2 in {np.mean(ratios <= 2):.0%}; worst {ratios.max():.2f}.", "",
            "| table | condition | LIMIT | chosen | ms | ratio | the others |", "|---|---|---|---|---|---|---|"]

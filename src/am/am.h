@@ -64,6 +64,9 @@ extern double elac_cost_documents(const ElacManifest *manifest, double docs, dou
  */
 extern double elac_cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double found);
 
+/* Does the query read nothing but rel, or the table that rel is a partition of? */
+extern bool elac_cost_is_whole_query(PlannerInfo *root, RelOptInfo *rel);
+
 /* validate.c */
 extern bool elacvalidate(Oid opclass);
 

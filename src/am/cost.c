@@ -64,6 +64,7 @@
 #define FIRST_BATCH_MAX 100000.0
 #define BATCH_GROWTH 4.0		/* query/vector_batch.c, as EFFORT_GROWTH */
 #define EFFORT_GROWTH 2.0
+#define ESTIMATE_MARGIN 1.2
 #define LIKELY_ROWS 1000.0		/* taken of an ordered scan by those who do not say how many */
 #define RANKED_PER_ROW 1.1		/* heap rows read for each that is wanted ... */
 #define RANKED_MIN 5.0			/* ... and on top of them */
@@ -226,15 +227,32 @@ cost_shape(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, CostShape *sha
 	index_close(relation, NoLock);
 }
 
-double
-elac_cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double found)
+bool
+elac_cost_is_whole_query(PlannerInfo *root, RelOptInfo *rel)
 {
 	Relids		relids = rel->top_parent_relids != NULL ? rel->top_parent_relids : rel->relids;
 
+	return bms_equal(root->all_baserels, relids);
+}
+
+double
+elac_cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double found)
+{
+	double		passing = Min(Max(rel->rows, 1.0) / found, 1.0);
+	double		rows = root->limit_tuples;
+
 	/* below a join more rows than the LIMIT may be needed, or fewer */
-	if (root->limit_tuples <= 0 || !bms_equal(root->all_baserels, relids))
+	if (rows <= 0 || !elac_cost_is_whole_query(root, rel))
 		return 0;
-	return Min(found, ceil(root->limit_tuples * Max(found / Max(rel->rows, 1.0), 1.0)));
+
+	/*
+	 * What the index does not know of may throw out more rows than expected,
+	 * and to search again for the last of them costs several times more:
+	 * enough for two standard deviations, and for a bad estimate.
+	 */
+	if (passing < 0.999)
+		rows = (rows + 2 * sqrt(rows * (1 - passing))) / passing * ESTIMATE_MARGIN;
+	return Min(found, ceil(rows));
 }
 
 /*
@@ -286,6 +304,8 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	wanted = elac_cost_rows_wanted(root, index->rel, found);
 	if (wanted > 0)
 		first_rows = Max(Min(wanted, FIRST_BATCH_MAX), FIRST_BATCH_MIN);
+	else if (root->tuple_fraction == 0 && elac_cost_is_whole_query(root, index->rel))
+		wanted = found;
 	else
 		wanted = Min(found, LIKELY_ROWS);
 	if (shape.text)
@@ -306,7 +326,7 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	if (shape.snapshot != NULL)
 		elac_snapshot_release(shape.snapshot);
 	/* who says how many rows he takes has them from the first batch */
-	all = wanted <= first_rows ? first : Max(all, first + (at_limit - first) * found / wanted);
+	all = wanted <= first_rows ? first : Max(all, first + (at_limit - first) * (found / wanted));
 	*total_cost = *startup_cost + all;
 	*startup_cost += first;
 }

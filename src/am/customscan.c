@@ -190,12 +190,14 @@ path_order_is_alone(PlannerInfo *root)
 	return list_length(root->query_pathkeys) == 1 && root->parse->limitOption != LIMIT_OPTION_WITH_TIES;
 }
 
-/* Is the order's value computed for nobody to see? */
+/* Is the order's value computed for nobody to see?  Above a join the scan cannot give it. */
 static bool
-path_order_is_hidden(PlannerInfo *root, Expr *order)
+path_order_is_hidden(PlannerInfo *root, RelOptInfo *rel, Expr *order)
 {
 	ListCell   *cell;
 
+	if (!elac_cost_is_whole_query(root, rel))
+		return false;
 	foreach(cell, root->processed_tlist)
 	{
 		TargetEntry *target = lfirst_node(TargetEntry, cell);
@@ -233,8 +235,10 @@ path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPat
 	path->path.total_cost = total + qual.startup + path->path.pathtarget->cost.startup +
 		pages * random_page_cost + tuples * (cpu_tuple_cost + qual.per_tuple) +
 		rel->rows * path->path.pathtarget->cost.per_tuple;
-	if (!path_order_is_hidden(root, (Expr *) order))
+	if (!path_order_is_hidden(root, rel, (Expr *) order))
 		distance.per_tuple = Min(distance.per_tuple, cpu_operator_cost);
+	else if (*rows > 0)
+		path->path.startup_cost = Max(path->path.startup_cost - Min(root->limit_tuples, rel->rows) * distance.per_tuple, 0);
 	path->path.total_cost = Max(path->path.total_cost - rel->rows * distance.per_tuple, path->path.startup_cost);
 }
 
