@@ -11,7 +11,10 @@
  * 2. the exact distances of all lists whose lower bounds keep to it;
  * 3. what keeps to it exactly is complete: sorted, it is handed out.
  *
- * The next call goes on from there, for twice as many, and repeats nothing.
+ * The next call goes on from there, for more, and repeats nothing.  Estimates
+ * by more than the first bit would rule out more in step 2, but computing them
+ * costs what it saves: measured with 3 more bits on 4,870 centroids of 128
+ * dimensions (600 exact distances fewer, 10 us more) and 3,416 of 256 (even).
  */
 #include "postgres.h"
 
@@ -23,8 +26,12 @@
 #include "vector/sort_items.h"
 #include "vector/vector_private.h"
 
-/* Lists handed out at least; then at least as many more as there are already. */
-#define ELAC_LISTS_FIRST 64
+/* Lists handed out at least, and how their number grows: most queries need no more than the first. */
+#define ELAC_LISTS_FIRST 128
+#define ELAC_LISTS_GROWTH 4
+
+/* When more than one in so many lists is wanted, all are measured: codes would rule out too few. */
+#define ELAC_LISTS_ALL 16
 
 /* One estimate in so many is looked at to choose a first limit. */
 #define ELAC_LISTS_SAMPLE 8
@@ -341,8 +348,15 @@ elac_lists_limit(ElacQueryCut *cut, uint32 n)
 	return limit;
 }
 
+/* Whether codes help to find the nearest n lists. */
+static inline bool
+elac_lists_by_codes(const ElacCodebookCut *c, uint32 n)
+{
+	return c->codes != NULL && n <= Max(c->nlists / ELAC_LISTS_ALL, ELAC_LISTS_FIRST) && n < c->nlists / 2;
+}
+
 static ElacQueryCut *
-elac_lists_begin(ElacVectorQuery *query, int number)
+elac_lists_begin(ElacVectorQuery *query, int number, uint32 n)
 {
 	const ElacCodebookCut *c = &query->codebook->cuts[number];
 	ElacQueryCut *cut = palloc0(sizeof(ElacQueryCut));
@@ -358,7 +372,7 @@ elac_lists_begin(ElacVectorQuery *query, int number)
 	memset(cut->add, 0xFF, c->nlists * sizeof(float));	/* NaN */
 	cut->lists.order = cut->order;
 	cut->lists.distance = cut->distance;
-	if (c->codes != NULL)
+	if (elac_lists_by_codes(c, n))
 	{
 		cut->estimate = (float *) (space + 5 * nbytes);
 		cut->lower = (float *) (space + 6 * nbytes);
@@ -374,6 +388,7 @@ elac_vector_query_ensure(ElacVectorQuery *query, int number, uint32 n)
 	const ElacCodebookCut *c;
 	MemoryContext old;
 	ElacQueryCut *cut;
+	uint32		nchosen;
 	float		limit;
 
 	if (number < 0 || number >= elac_codebook_ncuts(query->codebook))
@@ -384,11 +399,11 @@ elac_vector_query_ensure(ElacVectorQuery *query, int number, uint32 n)
 
 	old = MemoryContextSwitchTo(query->context);
 	if (cut == NULL)
-		cut = query->cuts[number] = elac_lists_begin(query, number);
+		cut = query->cuts[number] = elac_lists_begin(query, number, n);
 	c = &query->codebook->cuts[number];
 	n = Max(n, ELAC_LISTS_FIRST);
-	n = (uint32) Max((uint64) n, (uint64) cut->lists.n * 2);
-	if (cut->estimate == NULL || n >= cut->nlists / 4)
+	n = (uint32) Max((uint64) n, (uint64) cut->lists.n * ELAC_LISTS_GROWTH);
+	if (cut->estimate == NULL || !elac_lists_by_codes(c, n))
 	{
 		if (cut->lists.n < cut->nlists)
 			elac_lists_all(query, cut, c);
@@ -398,8 +413,14 @@ elac_vector_query_ensure(ElacVectorQuery *query, int number, uint32 n)
 		elac_lists_learn(query, cut, c,
 						 (uint32) kernels->select_below(cut->estimate, cut->nlists, elac_lists_guess(cut, n), cut->chosen));
 		limit = elac_lists_limit(cut, n);
-		elac_lists_learn(query, cut, c, (uint32) kernels->select_below(cut->lower, cut->nlists, limit, cut->chosen));
-		elac_lists_hand_out(cut, limit);
+		nchosen = (uint32) kernels->select_below(cut->lower, cut->nlists, limit, cut->chosen);
+		if (nchosen <= cut->nlists / 2)
+		{
+			elac_lists_learn(query, cut, c, nchosen);
+			elac_lists_hand_out(cut, limit);
+		}
+		else					/* all are about as far away: codes cannot tell */
+			elac_lists_all(query, cut, c);
 	}
 	MemoryContextSwitchTo(old);
 	return &cut->lists;

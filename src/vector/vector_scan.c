@@ -50,6 +50,7 @@
 #define ELAC_SCAN_PAGES 16
 #define ELAC_SCAN_QUEUE 64
 #define ELAC_SCAN_LINE 64		/* bytes of a cache line */
+#define ELAC_SCAN_ANNOUNCED 2048	/* bytes of a list asked for ahead */
 
 /* Logical pages of the body, pinned: the newest is the likeliest to be asked for. */
 typedef struct ElacScanPages
@@ -487,8 +488,8 @@ elac_scan_list(ElacVectorScan *scan, ElacDoc first, ElacDoc last)
 }
 
 /*
- * Asks memory for a list, as far as it lies in its first page, while the one
- * before is scanned.
+ * Asks memory for the beginning of a list while the one before is scanned; the
+ * processor itself foresees the rest.
  */
 static void
 elac_scan_announce(ElacVectorScan *scan, ElacDoc first, ElacDoc last)
@@ -499,7 +500,8 @@ elac_scan_announce(ElacVectorScan *scan, ElacDoc first, ElacDoc last)
 											 &available);
 	uint64		nbytes = ((uint64) (last - 1) / ELAC_VECTOR_LANES - first / ELAC_VECTOR_LANES + 1) * layout->block_bytes;
 
-	for (uint32 at = 0; at < Min(available, nbytes); at += ELAC_SCAN_LINE)
+	available = (uint32) Min(Min(available, nbytes), ELAC_SCAN_ANNOUNCED);
+	for (uint32 at = 0; at < available; at += ELAC_SCAN_LINE)
 		__builtin_prefetch(data + at);
 }
 
@@ -532,6 +534,7 @@ elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 
 	ElacVectorScan scan;
 	uint32		ncoded = reader->header.nlists;
 	float		rounding = (float) (1 << reader->layout.ex_bits) * query->lut_deviation;
+	uint64		passed = 0;		/* documents of the lists scanned, allowed or not */
 
 	elac_scan_begin(&scan, reader, query, allowed, source, heap);
 	for (uint32 i = 0; i < nlists; i++)
@@ -547,7 +550,7 @@ elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 
 		/* a filter may leave nothing of a list: neither its codes nor its centroid are looked at then */
 		if (allowed != NULL && elac_bitmap_next(allowed, first) >= last)
 			continue;
-		if (allowed == NULL && i + 1 < nlists && lists[i + 1] < ncoded)
+		if (i + 1 < nlists && lists[i + 1] < ncoded && (allowed == NULL || scan.scored * 2 > passed))
 		{
 			const uint32 *next = &reader->list_first[lists[i + 1]];
 
@@ -556,6 +559,7 @@ elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 
 		}
 		if (first == last)
 			continue;
+		passed += last - first;
 		list = elac_vector_query_list(query, reader->header.cut, lists[i]);
 		scan.terms.add = list.add;
 		scan.terms.lambda = list.lambda;
