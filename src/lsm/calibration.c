@@ -32,6 +32,8 @@ elac_calibration_fault(const ElacCalibration *calibration)
 
 	if (calibration->codebook == 0)
 		return memcmp(calibration, &none, sizeof(none)) == 0 ? NULL : "a calibration belongs to no codebook";
+	if (!(calibration->codes_recall >= 0 && calibration->codes_recall <= 1))
+		return "the calibration's recall by codes is no share";
 	if (calibration->ncurves < 1 || calibration->ncurves > ELAC_CALIBRATION_CURVES || calibration->rows == 0)
 		return "the calibration has no curve";
 	for (uint32 i = 0; i < calibration->ncurves; i++)

@@ -31,7 +31,7 @@ typedef struct ElacCalibration
 	uint64		codebook;		/* blob id of the codebook it was made with; 0: there is none */
 	uint64		rows;			/* live finite rows of the segments then */
 	uint64		seen;			/* queries that the sample of queries was taken from; 0: rows served as queries */
-	uint32		queries;		/* of the first curve */
+	float		codes_recall;	/* share of the true nearest rows that are among the best by codes alone */
 	uint32		ncurves;		/* by rows, descending: all, a tenth, a hundredth */
 	ElacCalibrationCurve curves[ELAC_CALIBRATION_CURVES];
 } ElacCalibration;

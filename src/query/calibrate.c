@@ -92,6 +92,7 @@ typedef struct CalibrateTrace
 	uint32		nfound;
 	double	   *needed;			/* for each true row, ascending */
 	uint32		nlost;			/* true rows that are never found */
+	uint32		nbest;			/* true rows that are among the best k by estimate in the end */
 } CalibrateTrace;
 
 typedef struct Calibrate
@@ -457,11 +458,12 @@ calibrate_enters(float *best, uint32 *n, uint32 k, float estimate)
 	return true;
 }
 
-/* From what was seen to the looks of a scan that watches the best k. */
-static void
+/* From what was seen to the looks of a scan that watches the best k; returns the last estimate of these in the end. */
+static float
 calibrate_replay(const CalibrateSeen *seen, uint32 k, CalibrateTrace *trace)
 {
 	float	   *best = palloc(sizeof(float) * k);
+	float		last;
 	uint32		n = 0;
 	uint32		next = 0;
 	double		changed = 0;
@@ -483,7 +485,9 @@ calibrate_replay(const CalibrateSeen *seen, uint32 k, CalibrateTrace *trace)
 		if (moved)
 			changed = seen->scored[look + 1];
 	}
+	last = n > 0 ? best[n - 1] : 0;
 	pfree(best);
+	return last;
 }
 
 static int
@@ -497,7 +501,7 @@ calibrate_compare_double(const void *a, const void *b)
 
 /* The patience that each true row needs: that of the look before the step that met it. */
 static void
-calibrate_needs(const CalibrateSeen *seen, const CalibrateTrue *rows, uint32 nrows, CalibrateTrace *trace)
+calibrate_needs(const CalibrateSeen *seen, const CalibrateTrue *rows, uint32 nrows, float last, CalibrateTrace *trace)
 {
 	for (uint32 i = 0; i < nrows; i++)
 	{
@@ -512,6 +516,8 @@ calibrate_needs(const CalibrateSeen *seen, const CalibrateTrue *rows, uint32 nro
 			trace->nlost++;
 			continue;
 		}
+		if (seen->candidates[place].estimate <= last)
+			trace->nbest++;
 		while (seen->end[look] <= place)
 			look++;
 		trace->needed[trace->nfound++] = trace->looks[look].needed;
@@ -526,6 +532,7 @@ calibrate_query(Calibrate *calibrate, const CalibrateQuery *query, CalibrateTrac
 	CalibrateSource *own = query->source >= 0 ? &calibrate->sources[query->source] : NULL;
 	bool		hidden = own != NULL && elac_bitmap_get(&own->allowed, query->doc);
 	CalibrateSeen seen;
+	float		last;
 
 	if (hidden)
 		elac_bitmap_clear(&own->allowed, query->doc);
@@ -537,8 +544,8 @@ calibrate_query(Calibrate *calibrate, const CalibrateQuery *query, CalibrateTrac
 	memset(trace, 0, sizeof(*trace));
 	trace->looks = palloc(sizeof(CalibrateLook) * (seen.nlooks + 1));
 	trace->needed = palloc(sizeof(double) * CALIBRATE_K);
-	calibrate_replay(&seen, CALIBRATE_K, trace);
-	calibrate_needs(&seen, seen.rows, seen.nrows, trace);
+	last = calibrate_replay(&seen, CALIBRATE_K, trace);
+	calibrate_needs(&seen, seen.rows, seen.nrows, last, trace);
 	MemoryContextReset(calibrate->query_context);
 }
 
@@ -552,6 +559,21 @@ calibrate_scored(const CalibrateTrace *trace, double patience)
 		if (trace->looks[look].needed > patience)
 			return trace->looks[look].scored;
 	return trace->looks[trace->nlooks - 1].scored;
+}
+
+/* How many of the true rows a search by codes alone would return. */
+static float
+calibrate_codes_recall(const CalibrateTrace *traces, uint32 ntraces)
+{
+	uint64		nrows = 0;
+	uint64		nbest = 0;
+
+	for (uint32 i = 0; i < ntraces; i++)
+	{
+		nrows += traces[i].nfound + traces[i].nlost;
+		nbest += traces[i].nbest;
+	}
+	return nrows > 0 ? (float) nbest / nrows : 1;
 }
 
 static void
@@ -590,7 +612,7 @@ calibrate_curve(const CalibrateTrace *traces, uint32 ntraces, double rows, ElacC
 
 /* One curve, of queries whose filter lets one row in so many pass; false when these are too few. */
 static bool
-calibrate_measure(Calibrate *calibrate, uint32 one_in, uint32 nqueries, ElacCalibrationCurve *curve)
+calibrate_measure(Calibrate *calibrate, uint32 one_in, uint32 nqueries, ElacCalibration *calibration)
 {
 	uint64		rows = calibrate_filter(calibrate, one_in);
 	CalibrateTrace *traces;
@@ -609,7 +631,9 @@ calibrate_measure(Calibrate *calibrate, uint32 one_in, uint32 nqueries, ElacCali
 	}
 	if (ntraces == 0)
 		return false;
-	calibrate_curve(traces, ntraces, (double) rows, curve);
+	if (one_in == 1)
+		calibration->codes_recall = calibrate_codes_recall(traces, ntraces);
+	calibrate_curve(traces, ntraces, (double) rows, &calibration->curves[calibration->ncurves++]);
 	return true;
 }
 
@@ -638,20 +662,16 @@ calibrate_snapshot(Calibrate *calibrate)
 		return 0;
 	calibration->codebook = manifest->codebook.id;
 	calibration->rows = calibrate->nlive;
-	calibration->queries = calibrate->nqueries;
 	while (calibration->ncurves < ELAC_CALIBRATION_CURVES &&
 		   calibrate_measure(calibrate, one_in,
 							 one_in == 1 ? calibrate->nqueries : Min(calibrate->nqueries, CALIBRATE_QUERIES_FILTER),
-							 &calibration->curves[calibration->ncurves]))
-	{
-		calibration->ncurves++;
+							 calibration))
 		one_in *= 10;
-	}
 	if (calibration->ncurves == 0)
 		return 0;
 	elac_reservoir_create(calibrate->job->index, calibrate->column->dim);
 	elac_calibration_publish(calibrate->job->index, calibration);
-	return calibration->queries;
+	return calibrate->nqueries;
 }
 
 /* Is there anything to calibrate, and from local pages? */

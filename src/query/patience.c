@@ -28,6 +28,9 @@
 #define POWER_OF_K (-0.35)
 #define POWER_OF_K_SCANNED 0.25
 
+/* What some thousand rows without a miss are taken for. */
+#define MISSES_MIN 0.0003
+
 /* Without a calibration: this times the root of the rows, at a miss of 1 in 20. */
 #define GUESS_FACTOR 60.0
 
@@ -37,6 +40,9 @@
  * has at least this share of the guess (README.md).
  */
 #define GUESS_SHARE_ON_ROWS 0.1
+
+/* By codes alone no more than that is sought, whatever their order loses. */
+#define TARGET_BY_CODES_MAX 0.99
 
 /* Between curves for other numbers of rows, and beyond them, as powers of the rows. */
 #define POWER_MIN 0.0
@@ -54,21 +60,28 @@ patience_guess(uint64 nallowed, double target)
 	return GUESS_FACTOR * sqrt((double) nallowed * 0.05 / Max(1 - target, 1e-6));
 }
 
-/* Value of a curve at a recall: linear in it between two points. */
+/*
+ * Value of a curve at a recall: between two points a power of the misses, as
+ * what is missed falls with a power of what is scanned.
+ */
 static double
 patience_at(const ElacCalibrationCurve *curve, PatienceField field, double recall)
 {
 	const float *values = field == PATIENCE_EXTRA ? curve->patience : curve->scanned;
 	const float *recalls = elac_calibration_recalls;
+	double		misses = Max(1 - recall, MISSES_MIN);
+	double		before;
+	double		after;
 	int			i = 1;
-	double		share;
 
 	if (recall <= recalls[0])
 		return values[0];
 	while (i < ELAC_CALIBRATION_POINTS - 1 && recall > recalls[i])
 		i++;
-	share = (recall - recalls[i - 1]) / (recalls[i] - recalls[i - 1]);
-	return values[i - 1] + Min(share, 1) * (values[i] - values[i - 1]);
+	before = log(Max(1 - recalls[i - 1], MISSES_MIN));
+	after = log(Max(1 - recalls[i], MISSES_MIN));
+	return (values[i - 1] + 1) * pow((values[i] + 1.0) / (values[i - 1] + 1.0),
+									 (log(misses) - before) / (after - before)) - 1;
 }
 
 /* The same for a number of rows that pass, between two curves or beyond the last. */
@@ -129,4 +142,15 @@ elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, do
 	patience->extra *= pow(Max(k, 1) / (double) ELAC_PATIENCE_ROWS, POWER_OF_K);
 	patience->expected *= pow(Max(k, ELAC_PATIENCE_ROWS) / (double) ELAC_PATIENCE_ROWS, POWER_OF_K_SCANNED);
 	patience->expected = Min(patience->expected, rows);
+}
+
+double
+elac_patience_target_by_codes(const ElacManifest *manifest, double target)
+{
+	const ElacCalibration *calibration = &manifest->calibration;
+
+	if (calibration->codebook == 0 || target >= TARGET_BY_CODES_MAX)
+		return target;
+	/* not more, however bad the codes are: beyond that, looking farther finds nothing */
+	return Min(target / Max(calibration->codes_recall, target), TARGET_BY_CODES_MAX);
 }

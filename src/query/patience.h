@@ -31,4 +31,10 @@ typedef struct ElacPatience
 extern void elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, double target,
 								 ElacPatience *patience);
 
+/*
+ * The share of the true rows that lists have to be searched for, when rows come
+ * in the order of the codes: what that order loses has to be found in addition.
+ */
+extern double elac_patience_target_by_codes(const ElacManifest *manifest, double target);
+
 #endif							/* ELAC_PATIENCE_H */

@@ -30,6 +30,10 @@
  */
 #define STEP_SHARE 16
 
+/* Standard deviations of the number of rows that pass in the lists scanned; power of the rank (README.md). */
+#define LACKING_BY_CHANCE 3.0
+#define REMOTENESS_POWER 0.3
+
 static ElacVectorQuery *
 batch_query(ElacScan *scan, uint64 codebook_id)
 {
@@ -81,6 +85,24 @@ batch_walk(ElacScan *scan, uint64 *nallowed)
 }
 
 /*
+ * The documents to be scored after the last change.  A filter that keeps the
+ * rows near the query out leaves it with farther ones, among which the nearest
+ * are spread over more lists: as those are that end a longer ranking.  Which
+ * rank they have is told by the rows that the lists scanned lack, beyond what
+ * chance takes.
+ */
+static double
+batch_extra(const ElacPatience *patience, const ElacProbeWalk *walk, uint64 scored, uint32 watched)
+{
+	double		expected = elac_probe_walk_expected(walk);
+	double		lacking = expected - scored - LACKING_BY_CHANCE * sqrt(expected);
+
+	if (!(lacking > 0))
+		return patience->extra;
+	return patience->extra * pow(1 + lacking / watched, REMOTENESS_POWER) + lacking;
+}
+
+/*
  * Scans lists until the best `watched` candidates have probably been found, or
  * as many lists as elacsym.probes says.  Never stops with fewer candidates
  * than rows wanted.
@@ -102,7 +124,11 @@ batch_scan_lists(ElacScan *scan, ElacVectorHeap *heap, ElacProbeWalk *walk, uint
 	}
 	else
 	{
-		elac_patience_choose(scan->snapshot->manifest, nallowed, watched, elac_guc_target_recall, &patience);
+		double		target = elac_guc_target_recall;
+
+		if (!elac_rerank_reads_heap(scan))
+			target = elac_patience_target_by_codes(scan->snapshot->manifest, target);
+		elac_patience_choose(scan->snapshot->manifest, nallowed, watched, target, &patience);
 		patience.extra *= scan->effort;
 		patience.expected *= scan->effort;
 	}
@@ -110,7 +136,7 @@ batch_scan_lists(ElacScan *scan, ElacVectorHeap *heap, ElacProbeWalk *walk, uint
 		elac_probe_walk_all(walk, heap, &scored);
 	else
 		elac_probe_walk_declare(walk, patience.expected);
-	while (scored < wanted || scored < ELAC_PATIENCE_FACTOR * changed + patience.extra)
+	while (scored < wanted || scored < ELAC_PATIENCE_FACTOR * changed + batch_extra(&patience, walk, scored, watched))
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (!elac_probe_walk_next(walk, step, heap, &scored))
