@@ -44,6 +44,7 @@ struct ElacProbeWalk
 	ProbeStream *streams;
 	bool		remote;			/* a source is */
 	uint64		lists;
+	double		expected;		/* documents allowed in the lists scanned, were the filter anywhere the same */
 };
 
 static ProbeStream *
@@ -171,6 +172,25 @@ elac_probe_walk_declare(ElacProbeWalk *walk, double documents)
 	pfree(readers);
 }
 
+/* Documents of a source that lists would have allowed, were the filter everywhere the same. */
+static double
+probe_walk_expected(const ProbeStream *stream, const ElacProbeSource *source, const uint32 *lists, uint32 nlists)
+{
+	uint64		ndocs = 0;
+
+	if (source->allowed == NULL)
+		return 0;
+	for (uint32 i = 0; i < nlists; i++)
+	{
+		ElacDoc		first;
+		ElacDoc		last;
+
+		elac_vector_list_range(source->reader, lists[i], &first, &last);
+		ndocs += last - first;
+	}
+	return (double) ndocs * stream->nallowed / Max(stream->ndocs, 1);
+}
+
 bool
 elac_probe_walk_next(ElacProbeWalk *walk, uint32 nlists, ElacVectorHeap *heap, uint64 *scored)
 {
@@ -192,6 +212,7 @@ elac_probe_walk_next(ElacProbeWalk *walk, uint32 nlists, ElacVectorHeap *heap, u
 		*scored += elac_vector_scan(source->reader, source->query, lists->order + stream->next, nlists,
 									source->allowed, source->number, heap);
 		walk->lists += nlists;
+		walk->expected += probe_walk_expected(stream, source, lists->order + stream->next, nlists);
 	}
 	stream->next += nlists;
 	return true;
@@ -263,6 +284,12 @@ elac_probe_walk_is_complete(const ElacProbeWalk *walk)
 		if (walk->streams[i].next < walk->streams[i].nlists)
 			return false;
 	return true;
+}
+
+double
+elac_probe_walk_expected(const ElacProbeWalk *walk)
+{
+	return walk->expected;
 }
 
 uint64

@@ -54,6 +54,12 @@ extern void elac_probe_walk_all(ElacProbeWalk *walk, ElacVectorHeap *heap, uint6
 /* Are there lists that have not been scanned? */
 extern bool elac_probe_walk_is_complete(const ElacProbeWalk *walk);
 
+/*
+ * Documents that would have been allowed in the lists scanned, did the filter
+ * let as many pass near the query as elsewhere.
+ */
+extern double elac_probe_walk_expected(const ElacProbeWalk *walk);
+
 /* Lists scanned, summed over sources. */
 extern uint64 elac_probe_walk_lists(const ElacProbeWalk *walk);
 
