@@ -26,6 +26,9 @@
 #define FIRST_BATCH_MIN 10
 #define FIRST_BATCH_MAX 100000
 
+/* Rows announced ahead of the one handed out. */
+#define ANNOUNCED_ROWS 10
+
 /* Live rows of a segment that pass the filter. */
 static void
 scan_open_segment(ElacScan *scan, ElacSource *source)
@@ -287,6 +290,17 @@ scan_next_unranked(ElacScan *scan, ElacResult *result)
 	return false;
 }
 
+/* Rows that were ranked by the index alone are new to the processor when the executor reads them. */
+static void
+scan_announce(ElacScan *scan)
+{
+	if (scan->query.heap == NULL || scan->heap_fetch != NULL)
+		return;
+	for (; scan->announced < Min(scan->nresults, scan->next + ANNOUNCED_ROWS); scan->announced++)
+		elac_heap_announce(&scan->ahead, scan->query.heap, &scan->results[scan->announced].tid);
+	elac_heap_advance(&scan->ahead);
+}
+
 static bool
 scan_next_ranked(ElacScan *scan, ElacResult *result)
 {
@@ -299,11 +313,13 @@ scan_next_ranked(ElacScan *scan, ElacResult *result)
 		scan->results = NULL;
 		scan->nresults = 0;
 		scan->next = 0;
+		scan->announced = 0;
 		scan->counters.batches++;
 		found = scan->query.order == ELAC_ORDER_VECTOR ? elac_vector_batch(scan) : elac_text_batch(scan);
 		if (!found)
 			return false;
 	}
+	scan_announce(scan);
 	*result = scan->results[scan->next++];
 	return true;
 }

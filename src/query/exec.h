@@ -5,6 +5,7 @@
 #ifndef ELAC_EXEC_H
 #define ELAC_EXEC_H
 
+#include "query/heap_ahead.h"
 #include "query/heap_fetch.h"
 #include "query/query.h"
 
@@ -58,6 +59,8 @@ struct ElacScan
 	ElacResult *results;
 	uint32		nresults;
 	uint32		next;
+	uint32		announced;		/* of results, to be read by the executor */
+	ElacHeapAhead ahead;
 	uint32		batch_rows;		/* rows wanted of the next batch */
 	double		effort;			/* factor on the number of lists to probe */
 

@@ -40,6 +40,7 @@ typedef struct Rerank
 	RerankRead *reads;			/* a reading for each candidate, in the order in which they are made */
 	uint32		nreads;
 	uint32		prefetched;
+	ElacHeapAhead ahead;
 	bool		prefetches;
 	ElacRankedRow *rows;
 	uint32		nrows;
@@ -153,8 +154,8 @@ rerank_prefetch(Rerank *rerank, uint32 i)
 	if (!rerank->prefetches)
 		return;
 	for (; rerank->prefetched < end; rerank->prefetched++)
-		PrefetchBuffer(rerank->scan->query.heap, MAIN_FORKNUM,
-					   ItemPointerGetBlockNumber(&rerank->reads[rerank->prefetched].tid));
+		elac_heap_announce(&rerank->ahead, rerank->scan->query.heap, &rerank->reads[rerank->prefetched].tid);
+	elac_heap_advance(&rerank->ahead);
 #endif
 }
 
