@@ -4,8 +4,8 @@
  *	  they are, they are read and searched, or ERRCODE_INDEX_CORRUPTED is
  *	  raised; no candidate is outside the section or not a number.
  *
- * Input: byte 0 chooses what is read (bit 0: a codebook, else a section; bits
- * 1 and 2: which section) and how (bit 3: byte runs replace the whole, bits 4
+ * Input: byte 0 chooses what is read (bit 0: a codebook, with bit 1 one of enough
+ * lists to be coded; else a section; bits 1 and 2: which section) and how (bit 3: byte runs replace the whole, bits 4
  * and 5: where the section starts in its blobs).  Then either changes to what
  * was written properly, four bytes each (offset, part, mask; part bit 0: body),
  * or the bytes themselves, the head's length in two bytes first.
@@ -33,7 +33,7 @@ typedef struct FuzzVectorBytes
 } FuzzVectorBytes;
 
 static ElacCodebook *fuzz_codebook;
-static FuzzVectorBytes fuzz_stored_codebook;
+static FuzzVectorBytes fuzz_stored_codebooks[2];
 static FuzzVectorBytes fuzz_sections[FUZZ_VECTOR_SECTIONS][2];
 static float fuzz_rows[FUZZ_VECTOR_ROWS][FUZZ_VECTOR_DIM];
 
@@ -73,7 +73,6 @@ int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	ElacCodebookParams params = {ELAC_METRIC_L2, FUZZ_VECTOR_DIM, 1, FUZZ_VECTOR_ROWS};
-	ElacBlobWriter *writer;
 	ElacRng		rng;
 
 	pgshim_init();
@@ -82,9 +81,15 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 		for (int d = 0; d < FUZZ_VECTOR_DIM; d++)
 			fuzz_rows[row][d] = (float) elac_rng_double(&rng);
 	fuzz_codebook = elac_codebook_train(&params, &fuzz_rows[0][0], FUZZ_VECTOR_ROWS);
-	writer = elac_blob_create_memory();
-	elac_codebook_write(fuzz_codebook, writer);
-	fuzz_stored_codebook = fuzz_vector_finish(writer);
+	for (int which = 0; which < 2; which++)
+	{
+		ElacBlobWriter *writer = elac_blob_create_memory();
+
+		/* 300 lists serve 48,000 rows */
+		params.nrows = which == 0 ? FUZZ_VECTOR_ROWS : 48000;
+		elac_codebook_write(elac_codebook_train(&params, &fuzz_rows[0][0], FUZZ_VECTOR_ROWS), writer);
+		fuzz_stored_codebooks[which] = fuzz_vector_finish(writer);
+	}
 	for (int which = 0; which < FUZZ_VECTOR_SECTIONS; which++)
 		fuzz_vector_write(which);
 	return 0;
@@ -102,8 +107,13 @@ fuzz_vector_read_codebook(const FuzzVectorBytes *bytes)
 		abort();
 	for (int cut = 0; cut <= finest; cut++)
 	{
-		const uint32 *lists = elac_vector_query_lists(query, cut);
+		const ElacVectorLists *few = elac_vector_query_ensure(query, cut, 1);
+		const uint32 *lists;
 
+		for (uint32 i = 0; i < few->n; i++)
+			if (few->distance[i] != few->distance[i])
+				abort();
+		lists = elac_vector_query_lists(query, cut);
 		for (uint32 i = 0; i < elac_codebook_nlists(codebook, cut); i++)
 			if (lists[i] >= elac_codebook_nlists(codebook, cut))
 				abort();
@@ -208,7 +218,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const FuzzVectorBytes *from = fuzz_sections[which];
 
 		start = 0;
-		head = (mode & 1) ? fuzz_vector_copy(fuzz_stored_codebook.bytes, fuzz_stored_codebook.len)
+		head = (mode & 1) ? fuzz_vector_copy(fuzz_stored_codebooks[which & 1].bytes, fuzz_stored_codebooks[which & 1].len)
 			: fuzz_vector_copy(from[0].bytes, from[0].len);
 		body = fuzz_vector_copy(from[1].bytes, from[1].len);
 		fuzz_vector_change(data, size, &head, &body);
