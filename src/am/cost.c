@@ -122,7 +122,7 @@ cost_search(const CostShape *shape, double rows, double effort)
 
 	/* a block of which little passes is not scored whole */
 	ns = Min(ns, passing * (CODE_NS + CODE_DIM_NS * shape->dim));
-	return ELAC_COST_NS(ns) + shape->spc_seq * looked_at * shape->code_bytes / BLCKSZ;
+	return ELAC_COST_NS(ns) + shape->spc_seq * blocks * 32 * shape->code_bytes / BLCKSZ;
 }
 
 /* Heap rows read and ranked. */

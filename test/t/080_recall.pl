@@ -16,7 +16,7 @@ use Test::More;
 my $dim = 96;
 my $node = PostgreSQL::Test::Cluster->new('recall');
 $node->init;
-$node->append_conf('postgresql.conf', "fsync = off\nmaintenance_work_mem = 64MB\n");
+$node->append_conf('postgresql.conf', "fsync = off\njit = off\nmaintenance_work_mem = 64MB\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION elacsym');
 

@@ -15,6 +15,7 @@ $node->init;
 $node->append_conf('postgresql.conf', q(
 fsync = off
 autovacuum = off
+jit = off
 shared_buffers = 64MB
 maintenance_work_mem = 64MB
 max_parallel_workers_per_gather = 0
