@@ -9,8 +9,8 @@
  * The manifest has one codebook, so another one rewrites every segment, in one
  * publish.  It is considered when half of the documents would be rewritten
  * anyway, so it at most doubles the work.  A codebook is trained anew when as
- * many rows as half of those there are have come since one was trained.  Before
- * that the lists are examined (codebook_adapt.h), and when they have become too
+ * many rows as a quarter of those there are have come since one was trained (an
+ * eighth, in a full merge).  Before that the lists are examined (codebook_adapt.h), and when they have become too
  * long, too short or lie beside their documents, either some lists change and
  * most codes are copied, or a codebook is trained after all.  It is trained anew,
  * too, as soon as an index has four times the rows that its codebook was made
@@ -32,7 +32,8 @@
 
 #define RETRAIN_FACTOR 4
 #define RETRAIN_FACTOR_FULL 2
-#define RETRAIN_PART_NEW 2		/* half as many rows have come as there are */
+#define RETRAIN_PART_NEW 4		/* so many have come as a quarter of those there are */
+#define RETRAIN_PART_NEW_FULL 8
 #define EXAMINE_PART 2			/* lists are examined when one half of the documents is rewritten */
 #define ROOM_FOR_FLUSH 8		/* segments that a flush may add */
 
@@ -295,7 +296,8 @@ compact_aim(Compaction *compaction, bool full, int *chosen, int *n)
 	}
 	if (!upkeep || rewritten < compaction->nlive / EXAMINE_PART)
 		return aim;
-	if (compaction->snapshot->manifest->rows_since >= Max(compaction->nlive / RETRAIN_PART_NEW, 1))
+	if (compaction->snapshot->manifest->rows_since >=
+		Max(compaction->nlive / (full ? RETRAIN_PART_NEW_FULL : RETRAIN_PART_NEW), 1))
 		return COMPACT_TRAIN;
 	return compact_examine(compaction, aim);
 }

@@ -211,7 +211,8 @@ sub page_kinds
 		my ($owner, $kind) = (unpack('Q<', substr($page, 8168, 8)), unpack('S<', substr($page, 8184, 2)));
 
 		$kinds{$kind}++;
-		$owners{$owner} = 1 if $owner != 0;
+		# the sample of queries (kind 9) belongs to the index, not to a segment
+		$owners{$owner} = 1 if $owner != 0 && $kind != 9;
 	}
 	close($file);
 	return (scalar keys %owners, \%kinds);

@@ -126,7 +126,7 @@ for my $kind (0, 1)
 
 new_table(0, 0, 19999);
 sql('CREATE INDEX t_idx ON t USING elacsym (v vector_l2_ops)');
-sql(qq{INSERT INTO t SELECT id, v FROM pool WHERE kind = 1 AND id BETWEEN 20000 AND 23999});
+sql(qq{INSERT INTO t SELECT id, v FROM pool WHERE kind = 1 AND id BETWEEN 20000 AND 21999});
 sql(q{SELECT elacsym_flush('t_idx')});
 my ($ret, $out, $err) = $node->psql('postgres', q{SET client_min_messages = debug1; SELECT elacsym_compact('t_idx')});
 is($ret, 0, 'compaction with rows in one place');
