@@ -23,8 +23,8 @@ typedef struct TrainSample
 	ElacRng		rng;
 	uint64		left;			/* rows not yet offered */
 	uint64		missing;		/* rows still to be taken */
-	uint64		nvectors;
-	float	   *vectors;		/* params.dim floats each */
+	ElacTrainer *trainer;
+	float	   *vector;			/* the row at hand: params.dim floats */
 } TrainSample;
 
 static void
@@ -40,9 +40,9 @@ train_begin(TrainSample *sample, ElacSnapshot *snapshot, uint64 nrows)
 	sample->params.nrows = nrows;
 	elac_rng_seed(&sample->rng, sample->params.seed + snapshot->manifest->generation);
 	sample->left = nrows;
-	sample->missing = Min(elac_codebook_sample_size(nrows, column->dim), nrows);
-	sample->vectors = MemoryContextAllocHuge(CurrentMemoryContext,
-											 mul_size(Max(sample->missing, 1), column->dim * sizeof(float)));
+	sample->missing = elac_codebook_sample_wanted(nrows);
+	sample->vector = palloc(column->dim * sizeof(float));
+	sample->trainer = elac_trainer_begin(&sample->params, (Size) maintenance_work_mem * 1024);
 }
 
 /* Whether the next row offered is to be taken. */
@@ -56,12 +56,6 @@ train_take(TrainSample *sample)
 	if (take)
 		sample->missing--;
 	return take;
-}
-
-static float *
-train_slot(TrainSample *sample)
-{
-	return sample->vectors + sample->nvectors * sample->params.dim;
 }
 
 void
@@ -78,9 +72,9 @@ elac_train_write(Relation index, ElacCodebook *codebook, ElacBlobRef *ref)
 static ElacCodebook *
 train_finish(TrainSample *sample, Relation index, ElacBlobRef *ref)
 {
-	ElacCodebook *codebook = elac_codebook_train(&sample->params, sample->vectors, sample->nvectors);
+	ElacCodebook *codebook = elac_trainer_finish(sample->trainer);
 
-	pfree(sample->vectors);
+	pfree(sample->vector);
 	elac_train_write(index, codebook, ref);
 	return codebook;
 }
@@ -104,8 +98,8 @@ elac_train_from_delta(ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref)
 			if ((record.header.flags & ELAC_DELTA_DEAD) != 0 || !train_take(&sample) ||
 				record.header.vector_class != ELAC_VECTOR_FINITE)
 				continue;
-			elac_lane_reader_vector(reader, &record.header, train_slot(&sample));
-			sample.nvectors++;
+			elac_lane_reader_vector(reader, &record.header, sample.vector);
+			elac_trainer_add(sample.trainer, sample.vector);
 		}
 		elac_lane_reader_end(reader);
 	}
@@ -154,8 +148,8 @@ elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, uint64 nrows, ElacBlo
 	for (uint64 i = 0; i < ntids; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (job->fetch(job->fetch_arg, &tids[i], train_slot(&sample)) == ELAC_VECTOR_FINITE)
-			sample.nvectors++;
+		if (job->fetch(job->fetch_arg, &tids[i], sample.vector) == ELAC_VECTOR_FINITE)
+			elac_trainer_add(sample.trainer, sample.vector);
 	}
 	pfree(tids);
 	return train_finish(&sample, snapshot->index, ref);

@@ -32,13 +32,8 @@ typedef struct ElacCodebookParams
  */
 extern ElacCodebook *elac_codebook_train(const ElacCodebookParams *params, const float *sample, uint64 nsample);
 
-/*
- * How many rows training would like to see for nrows, and how many of them
- * elac_codebook_train() may be given without more memory than
- * maintenance_work_mem.
- */
+/* How many rows training would like to see for nrows. */
 extern uint64 elac_codebook_sample_wanted(uint64 nrows);
-extern uint64 elac_codebook_sample_size(uint64 nrows, int dim);
 
 /*
  * Training on more rows than fit into memory: they are added in any order, and

@@ -232,7 +232,7 @@ elac_adapt_sample(ElacAdapt *adapt, uint32 list, const float *rotated)
 static void
 adapt_set_usual(ElacAdapt *adapt)
 {
-	uint64		sample = elac_codebook_sample_size(adapt->codebook->params.nrows, adapt->codebook->params.dim);
+	uint64		sample = elac_codebook_sample_wanted(adapt->codebook->params.nrows);
 	double		square = 0;
 	uint64		nsample = 0;
 

@@ -27,9 +27,6 @@
 /* Sample rows wanted for a leaf. */
 #define ELAC_SAMPLE_PER_LEAF 64
 
-/* Sample rows that are taken however little memory there is. */
-#define ELAC_SAMPLE_MIN 256
-
 /* Up to this many clusters are made flat. */
 #define ELAC_TRAIN_FLAT 128
 #define ELAC_TRAIN_DEPTH 8
@@ -54,15 +51,6 @@ elac_codebook_sample_wanted(uint64 nrows)
 
 	/* one list needs its mean only */
 	return Min(leaves == 1 ? ELAC_LIST_MIN_ROWS : Min(leaves * ELAC_SAMPLE_PER_LEAF, (uint64) UINT32_MAX), nrows);
-}
-
-uint64
-elac_codebook_sample_size(uint64 nrows, int dim)
-{
-	/* the other half is for working on it */
-	uint64		budget = (uint64) maintenance_work_mem * 1024 / 2;
-
-	return Min(elac_codebook_sample_wanted(nrows), Max(budget / ((uint64) dim * sizeof(float)), ELAC_SAMPLE_MIN));
 }
 
 /* Clusters members into k flat clusters and appends their centroids as leaves. */

@@ -216,7 +216,7 @@ test_real(const char *folder)
 	double		result = 0;
 
 	/* every nth row, as a sample of a heap would be */
-	sample.n = Min(elac_codebook_sample_size(data.n, data.dim), data.n);
+	sample.n = Min(elac_codebook_sample_wanted(data.n), data.n);
 	sample.rows = palloc_extended((Size) sample.n * data.dim * sizeof(float), MCXT_ALLOC_HUGE);
 	for (Size i = 0; i < sample.n; i++)
 		memcpy(sample.rows + i * data.dim, data.rows + (i * data.n / sample.n) * data.dim, data.dim * sizeof(float));

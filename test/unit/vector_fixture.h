@@ -101,7 +101,7 @@ fixture_train(const FixtureData *data, uint64 nrows)
 {
 	ElacCodebookParams params = {data->metric, data->dim, 4711, nrows};
 
-	return elac_codebook_train(&params, data->rows, Min(data->n, Max(elac_codebook_sample_size(nrows, data->dim), 1)));
+	return elac_codebook_train(&params, data->rows, Min(data->n, Max(elac_codebook_sample_wanted(nrows), 1)));
 }
 
 typedef struct FixtureOrder
