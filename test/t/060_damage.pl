@@ -182,7 +182,7 @@ my $path = sub {
 my @pages = read_pages($path->($node, 'sound'));
 my %places = find_places($node, 'sound', @pages);
 my %kinds = map { $_->{kind} => 1 } @pages;
-is(join(' ', sort keys %kinds), join(' ', grep { $_ != 1 || $kinds{1} } 1 .. 8), 'the index has pages of every kind');
+is(join(' ', sort keys %kinds), join(' ', grep { $_ != 1 || $kinds{1} } 1 .. 9), 'the index has pages of every kind');
 ok(exists $places{$_}, "there is a $_") foreach 'codebook', 'live bitmap', 'head of body', 'body of body', 'head of embedding', 'body of embedding',
 	'head of price', 'head of tags', 'head of docmap';
 my @good = run($node, 'sound', @reads, $verify);
