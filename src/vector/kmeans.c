@@ -63,28 +63,6 @@ elac_kmeans_some(const ElacKmeans *in, uint64 i, uint64 nsome)
 	return nsome == in->n ? i : i * in->n / nsome;
 }
 
-uint32
-elac_kmeans_nearest(const float *point, const float *centroids, uint32 ncentroids, int dim, float *distance)
-{
-	const ElacKernels *kernels = elac_kernels();
-	uint32		best = 0;
-	float		best_distance = kernels->l2sq_f32(point, centroids, dim);
-
-	for (uint32 c = 1; c < ncentroids; c++)
-	{
-		float		d = kernels->l2sq_f32(point, centroids + (Size) c * dim, dim);
-
-		if (d < best_distance)
-		{
-			best_distance = d;
-			best = c;
-		}
-	}
-	if (distance)
-		*distance = best_distance;
-	return best;
-}
-
 /* sum += x, by the compiler's vectors: no option makes it find them in a plain loop. */
 static inline void
 elac_kmeans_add(float *sum, const float *x, int dim)

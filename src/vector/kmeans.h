@@ -31,9 +31,6 @@ extern uint32 elac_kmeans_run(const ElacKmeans *input, float *centroids, uint32 
 extern void elac_kmeans_assign_all(const ElacKmeans *input, const float *centroids, uint32 ncentroids,
 								   uint32 *assignment);
 
-/* Nearest of ncentroids (> 0) to a point under L2; *distance may be NULL. */
-extern uint32 elac_kmeans_nearest(const float *point, const float *centroids, uint32 ncentroids, int dim, float *distance);
-
 /* Mean of the members, dim floats; n >= 1. */
 extern void elac_kmeans_mean(const float *points, const uint32 *members, uint64 n, int dim, float *mean);
 
