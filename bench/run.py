@@ -54,7 +54,8 @@ class Bench:
         self.reuse, self.filters = options.reuse, not options.no_filters
         with Connection(self.conninfo) as connection:
             self.pgvector = self._extensions(connection)
-            connection.execute(documents.STOP_CONFIG)
+            if not connection.execute("SELECT FROM pg_ts_config WHERE cfgname = 'bench_english'"):
+                connection.execute(documents.STOP_CONFIG)
             self.about = self._about(connection, options)
 
     @staticmethod
