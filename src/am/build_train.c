@@ -3,9 +3,10 @@
  *	  The codebook of an index being built: a sample of the table, training,
  *	  and the blob that holds the result.
  *
- * Random blocks are read until the sample is full; the rows met on the way
- * tell how many vectors the index will have, whatever a predicate or NULLs
- * leave of the table's rows.
+ * The table is gone through in passes, each of every 32nd block, until the
+ * sample is full: rows of all ages are in it, in a table that lies in the order
+ * of time, too.  The rows met on the way tell how many vectors the index will
+ * have, whatever a predicate or NULLs leave of the table's rows.
  */
 #include "postgres.h"
 
@@ -16,7 +17,6 @@
 #include "storage/bufmgr.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
-#include "utils/sampling.h"
 
 #include "am/build_private.h"
 #include "base/rng.h"
@@ -26,6 +26,9 @@
 
 /* Rows read whatever the table is believed to have. */
 #define BUILD_SAMPLE_MIN 2000
+
+/* Each pass reads one block in so many; the sample ends with a pass. */
+#define TRAIN_PASSES 32
 
 typedef struct SampleState
 {
@@ -52,24 +55,27 @@ train_sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, b
 	MemoryContextReset(sample->row_context);
 }
 
-/* Reads random blocks until there are enough rows; returns the number of vectors in the table, estimated. */
+/* Reads blocks from all over the table until there are enough rows; returns the number of vectors in the table, estimated. */
 static uint64
 train_sample(SampleState *sample, uint64 wanted, Relation heap, Relation index, IndexInfo *info)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(heap);
 	BlockNumber nread = 0;
-	BlockSamplerData sampler;
+	uint32		start = (uint32) elac_rng_below(&sample->rng, TRAIN_PASSES);
 
 	pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, nblocks);
-	BlockSampler_Init(&sampler, nblocks, (int) Min(nblocks, PG_INT32_MAX), (uint32) elac_rng_u64(&sample->rng));
-	while (BlockSampler_HasMore(&sampler) && elac_trainer_count(sample->trainer) < wanted)
+	for (uint32 pass = 0; pass < TRAIN_PASSES && elac_trainer_count(sample->trainer) < wanted; pass++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
-									 BlockSampler_Next(&sampler), 1, train_sample_row, sample, NULL);
-		nread++;
-		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, nread);
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) elac_trainer_count(sample->trainer));
+		/* 13 and the number of passes have no common divisor: each once, far from the one before */
+		for (uint64 block = (start + 13 * pass) % TRAIN_PASSES; block < nblocks; block += TRAIN_PASSES)
+		{
+			CHECK_FOR_INTERRUPTS();
+			table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
+										 (BlockNumber) block, 1, train_sample_row, sample, NULL);
+			nread++;
+			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, nread);
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) elac_trainer_count(sample->trainer));
+		}
 	}
 	return (uint64) ((double) elac_trainer_count(sample->trainer) * nblocks / Max(nread, 1));
 }
