@@ -66,6 +66,7 @@ extern double elac_cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double f
 
 /* Does the query read nothing but rel, or the table that rel is a partition of? */
 extern bool elac_cost_is_whole_query(PlannerInfo *root, RelOptInfo *rel);
+extern bool elac_cost_order_is_for_groups(PlannerInfo *root, OpExpr *order);
 
 /* validate.c */
 extern bool elacvalidate(Oid opclass);

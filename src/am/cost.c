@@ -332,6 +332,20 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 }
 
 /*
+ * Whether the order by distance is to bring rows of equal distance together
+ * for a GROUP BY or an aggregate: nearest first as far as the recall goes is
+ * not sorted, and groups would come in parts.
+ */
+bool
+elac_cost_order_is_for_groups(PlannerInfo *root, OpExpr *order)
+{
+	const Query *parse = root->parse;
+
+	return (parse->groupClause != NIL || parse->groupingSets != NIL || parse->hasAggs) &&
+		exprType(lsecond(order->args)) == exprType(linitial(order->args));
+}
+
+/*
  * Can the index provide the order?  Not two orders at once, and not the order
  * of a text query that is bound to another index: its statistics and
  * analysis are that index's.
@@ -371,10 +385,11 @@ elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 
 	/*
 	 * A scan of everything in no order is a sequential scan's work, and an
-	 * order that is not ours a sort's: also where enable_seqscan and
-	 * enable_sort are off, which costs 1e10 each.
+	 * order that is not ours, or has to be exact, a sort's: also where
+	 * enable_seqscan and enable_sort are off, which costs 1e10 each.
 	 */
-	if ((order == NULL && quals == NIL) || !cost_order_is_ours(path))
+	if ((order == NULL && quals == NIL) || !cost_order_is_ours(path) ||
+		(order != NULL && elac_cost_order_is_for_groups(root, order)))
 	{
 		*startup_cost = *total_cost = 1.0e12;
 		elac_path_discourage(&path->path);

@@ -187,7 +187,10 @@ path_index_clauses(RelOptInfo *rel, const ElacTarget *target)
 static bool
 path_order_is_alone(PlannerInfo *root)
 {
-	return list_length(root->query_pathkeys) == 1 && root->parse->limitOption != LIMIT_OPTION_WITH_TIES;
+	const Query *parse = root->parse;
+
+	return list_length(root->query_pathkeys) == 1 && parse->limitOption != LIMIT_OPTION_WITH_TIES &&
+		parse->distinctClause == NIL && !parse->hasWindowFuncs;
 }
 
 /* Is the order's value computed for nobody to see?  Above a join the scan cannot give it. */
@@ -254,7 +257,7 @@ path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 
 	elac_target_from_info(&target, index);
 	order = path_order_expression(root, rel, &target, index->indexoid, &column);
-	if (order == NULL)
+	if (order == NULL || elac_cost_order_is_for_groups(root, (OpExpr *) order))
 		return;
 	clauses = path_index_clauses(rel, &target);
 
