@@ -207,6 +207,26 @@ elac_bitmap_next(const ElacBitmap *bitmap, uint32_t from)
 	return (uint32_t) (i * 64 + (size_t) __builtin_ctzll(word));
 }
 
+bool
+elac_bitmap_any(const ElacBitmap *bitmap, uint32_t from, uint32_t to)
+{
+	size_t		i = from >> 6;
+	size_t		last;
+	uint64_t	word;
+
+	if (from >= to)
+		return false;
+	last = (to - 1) >> 6;
+	word = bitmap->words[i] & (~(uint64_t) 0 << (from & 63));
+	while (i < last)
+	{
+		if (word != 0)
+			return true;
+		word = bitmap->words[++i];
+	}
+	return (word & (~(uint64_t) 0 >> (63 - ((to - 1) & 63)))) != 0;
+}
+
 uint32_t
 elac_bitmap_window32(const ElacBitmap *bitmap, uint32_t from)
 {

@@ -56,6 +56,9 @@ extern void elac_bitmap_set_range(ElacBitmap *bitmap, uint32_t first, uint32_t l
 /* First set bit >= from, or nbits. */
 extern uint32_t elac_bitmap_next(const ElacBitmap *bitmap, uint32_t from);
 
+/* Is a bit of [from, to) set?  Looks at those alone; to is at most nbits. */
+extern bool elac_bitmap_any(const ElacBitmap *bitmap, uint32_t from, uint32_t to);
+
 /* The 32 bits from bit `from` on (bits past nbits are 0). */
 extern uint32_t elac_bitmap_window32(const ElacBitmap *bitmap, uint32_t from);
 

@@ -266,7 +266,7 @@ elac_probe_walk_all(ElacProbeWalk *walk, ElacVectorHeap *heap, uint64 *scored)
 			ElacDoc		last;
 
 			elac_vector_list_range(source->reader, list, &first, &last);
-			if (first < last && (source->allowed == NULL || elac_bitmap_next(source->allowed, first) < last))
+			if (first < last && (source->allowed == NULL || elac_bitmap_any(source->allowed, first, last)))
 				lists[n++] = list;
 		}
 		*scored += elac_vector_scan(source->reader, source->query, lists, n, source->allowed, source->number, heap);

@@ -148,7 +148,7 @@ batch_scan_lists(ElacScan *scan, ElacVectorHeap *heap, ElacProbeWalk *walk, uint
 		patience.extra *= scan->effort;
 		patience.expected *= scan->effort;
 	}
-	if (elac_guc_probes == 0 && elac_probe_walk_prefers_all(walk, patience.expected))
+	if (elac_guc_probes == 0 && (nallowed <= wanted || elac_probe_walk_prefers_all(walk, patience.expected)))
 		elac_probe_walk_all(walk, heap, &scored);
 	else
 		elac_probe_walk_declare(walk, patience.expected);

@@ -548,7 +548,7 @@ elac_vector_scan(ElacVectorReader *reader, ElacVectorQuery *query, const uint32 
 			continue;
 		elac_vector_list_range(reader, lists[i], &first, &last);
 		/* a filter may leave nothing of a list: neither its codes nor its centroid are looked at then */
-		if (allowed != NULL && elac_bitmap_next(allowed, first) >= last)
+		if (allowed != NULL && !elac_bitmap_any(allowed, first, last))
 			continue;
 		if (i + 1 < nlists && lists[i + 1] < ncoded && (allowed == NULL || scan.scored * 2 > passed))
 		{

@@ -158,6 +158,8 @@ check_walk(uint32_t n, unsigned sparse)
 		while (want < n && !x[want])
 			want++;
 		CHECK_EQ(elac_bitmap_next(&a, from), want < n ? want : n);
+		for (uint32_t to = from; to <= n; to += 1 + to / 7)
+			CHECK_EQ(elac_bitmap_any(&a, from, to), want < to);
 
 		for (uint32_t i = 0; i < 32 && from + i < n; i++)
 			window |= (uint32_t) x[from + i] << i;
