@@ -174,7 +174,10 @@ elac_vector_heap_add_upper(ElacVectorHeap *heap, float upper)
 	uppers[position] = upper;
 }
 
-/* Drops candidates that the threshold has left behind. */
+/*
+ * Drops candidates that the threshold has left behind; not those at it, for
+ * exact estimates (documents that are their centroid) may have made it.
+ */
 static void
 elac_vector_heap_sift(ElacVectorHeap *heap)
 {
@@ -182,7 +185,7 @@ elac_vector_heap_sift(ElacVectorHeap *heap)
 	uint32		n = 0;
 
 	for (uint32 i = 0; i < heap->n; i++)
-		if (heap->items[i].lower < threshold)
+		if (heap->items[i].lower <= threshold)
 			heap->items[n++] = heap->items[i];
 	heap->n = n;
 }

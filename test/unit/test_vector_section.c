@@ -348,6 +348,31 @@ test_damage(void)
 	}
 }
 
+/* Many documents at exactly one distance: as many as wanted come back. */
+static void
+test_equal_candidates(void)
+{
+	for (int bounded = 0; bounded < 2; bounded++)
+	{
+		ElacVectorHeap *heap = bounded ? elac_vector_heap_create_bounded(10) : elac_vector_heap_create(10);
+		ElacVectorCandidate *found;
+		uint32		n;
+
+		for (uint32 doc = 0; doc < 3000; doc++)
+		{
+			ElacVectorCandidate candidate = {0.0f, 0.0f, 0, doc};
+
+			if (doc % 3 == 2)
+				candidate.estimate = candidate.lower = 1.0f;
+			elac_vector_heap_push(heap, &candidate);
+		}
+		found = elac_vector_heap_finish(heap, &n);
+		CHECK(n >= 10);
+		for (uint32 i = 0; i < 10; i++)
+			CHECK(i < n && found[i].estimate == 0);
+	}
+}
+
 int
 main(void)
 {
@@ -360,5 +385,6 @@ main(void)
 	test_order();
 	test_spill();
 	test_damage();
+	test_equal_candidates();
 	return check_done();
 }
