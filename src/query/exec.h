@@ -63,6 +63,7 @@ struct ElacScan
 	ElacHeapAhead ahead;
 	uint32		batch_rows;		/* rows wanted of the next batch */
 	double		effort;			/* factor on the number of lists to probe */
+	uint64		ndead;			/* candidates read in the heap that the snapshot does not see */
 
 	/* cursor of the unranked phases */
 	int			source;

@@ -175,6 +175,7 @@ rerank_read_row(Rerank *rerank, RerankRead *read, ElacRankedRow *row)
 	if (elac_heap_fetch_vector(scan->heap_fetch, &row->tid, rerank->buffer) != ELAC_VECTOR_FINITE)
 	{
 		elac_source_take(scan, &scan->sources[candidate->source], candidate->doc);
+		scan->ndead++;
 		return false;
 	}
 	scan->counters.reranked++;

@@ -165,8 +165,9 @@ batch_scan_lists(ElacScan *scan, ElacVectorHeap *heap, ElacProbeWalk *walk, uint
 	scan->counters.codes_scored += scored;
 }
 
+/* *limit is what no row that has been left out is below, by its bound. */
 static ElacVectorCandidate *
-batch_candidates(ElacScan *scan, uint32 wanted, uint32 *ncandidates, bool *complete)
+batch_candidates(ElacScan *scan, uint32 wanted, uint32 *ncandidates, float *limit, bool *complete)
 {
 	ElacVectorHeap *heap = elac_rerank_heap(scan, wanted);
 	uint64		nallowed;
@@ -177,6 +178,7 @@ batch_candidates(ElacScan *scan, uint32 wanted, uint32 *ncandidates, bool *compl
 	elac_vector_heap_watch(heap, watched, false);
 	elac_delta_batch(scan, heap);
 	batch_scan_lists(scan, heap, walk, nallowed, wanted, watched);
+	*limit = elac_vector_heap_threshold(heap);
 	candidates = elac_vector_heap_finish(heap, ncandidates);
 	*complete = elac_probe_walk_is_complete(walk) && *ncandidates < wanted;
 	return candidates;
@@ -199,30 +201,43 @@ batch_emit(ElacScan *scan, const ElacRankedRow *rows, uint32 nrows)
 bool
 elac_vector_batch(ElacScan *scan)
 {
+	uint32		sought = scan->batch_rows;	/* candidates; the rows wanted are those the snapshot sees */
+
 	if (scan->counters.batches == 1 && elac_guc_collect_queries && !scan->query.measuring)
 		elac_reservoir_offer(scan->query.index, scan->snapshot->manifest,
 							 scan->schema->columns[scan->schema->vector_column].dim, scan->query.vector);
 	for (;;)
 	{
 		uint32		wanted = scan->batch_rows;
+		uint64		ndead = scan->ndead;
 		uint32		ncandidates;
 		uint32		nrows;
+		float		limit;
 		bool		complete;
-		ElacVectorCandidate *candidates = batch_candidates(scan, wanted, &ncandidates, &complete);
+		ElacVectorCandidate *candidates = batch_candidates(scan, sought, &ncandidates, &limit, &complete);
 		ElacRankedRow   *rows;
+		bool		crowded;
 
 		CHECK_FOR_INTERRUPTS();
 		rows = elac_rerank_rows(scan, candidates, ncandidates, wanted, &nrows);
 		pfree(candidates);
 
 		/*
-		 * Too few although there may be more: probe further before answering.
+		 * Too few although there may be more: look further before answering.
+		 * Or the dead (deleted and not vacuumed) have taken places of rows
+		 * that may be nearer than the last of these: as many as were sought
+		 * are no longer enough.  More are sought each time, for a search that
+		 * finds some dozens dead costs as much as one that finds thousands.
 		 * This ends, because every turn either probes more lists or has found
 		 * candidates dead, which are no longer pending.
 		 */
-		if (nrows < wanted && !complete)
+		crowded = nrows >= wanted && scan->ndead > ndead && rows[nrows - 1].internal > limit;
+		if (crowded || (nrows < wanted && !complete))
 		{
-			scan->effort *= BATCH_GROWTH;
+			if (!crowded)
+				scan->effort *= ncandidates >= sought ? 2 : BATCH_GROWTH;
+			if (crowded || ncandidates >= sought)
+				sought = Min((uint64) sought * BATCH_GROWTH, BATCH_ROWS_MAX);
 			pfree(rows);
 			continue;
 		}

@@ -67,9 +67,6 @@ extern ElacListTerms elac_vector_query_list(ElacVectorQuery *query, int cut, uin
 /* Exact tables: entry m of table t is the sum of rotated[4t + i] over the bits i of m. */
 extern const float *elac_vector_query_table(ElacVectorQuery *query);
 
-/* Estimate of the worst candidate of a full heap, else infinity. */
-extern float elac_vector_heap_threshold(const ElacVectorHeap *heap);
-
 /* Beside a heap: its best k estimates (vector_watch.c). */
 typedef struct ElacVectorWatch ElacVectorWatch;
 

@@ -140,6 +140,12 @@ extern void elac_vector_heap_watch(ElacVectorHeap *heap, uint32 k, bool records)
 extern bool elac_vector_heap_moved(ElacVectorHeap *heap);
 extern const ElacVectorCandidate *elac_vector_heap_recorded(ElacVectorHeap *heap, uint32 *n);
 
+/*
+ * What no candidate that was refused, or will be, is below: by its estimate,
+ * or in a bounded heap by its lower bound.  Infinity while the heap is not full.
+ */
+extern float elac_vector_heap_threshold(const ElacVectorHeap *heap);
+
 /* Sorted by lower bound, ascending; empties the heap.  palloc'd. */
 extern ElacVectorCandidate *elac_vector_heap_finish(ElacVectorHeap *heap, uint32 *ncandidates);
 
