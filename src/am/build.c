@@ -203,6 +203,9 @@ build_load(BuildState *build, IndexBuildResult *result)
 	params.cut = build->cut;
 	elac_build_phase(ELAC_BUILD_LOAD);
 	elac_build_load_begin(build->heap, build->info, &params, &build->codebook_ref, &load);
+	/* what compactions compare with counts rows without a vector, too; not when training saw no vector at all */
+	if (build->rows_trained > 0)
+		build->rows_trained = load.index_tuples;
 	build_write(build, &load);
 	result->heap_tuples = load.heap_tuples;
 	result->index_tuples = load.index_tuples;

@@ -317,7 +317,7 @@ compact_round_begun(Compaction *compaction, bool full)
 		return 0;
 	elac_building_begin(job->index, &building);
 	if (aim == COMPACT_TRAIN)
-		compaction->codebook = elac_train_from_heap(job, snapshot, compaction->nlive, &compaction->codebook_ref);
+		compaction->codebook = elac_train_from_heap(job, snapshot, &compaction->codebook_ref);
 	else if (aim == COMPACT_ADAPT)
 		elac_train_write(job->index, unconstify(ElacCodebook *, compaction->codebook), &compaction->codebook_ref);
 	else

@@ -112,12 +112,13 @@ flush_lane(Flush *flush, const ElacLane *lane, MemoryContext row_context)
 	elac_lane_reader_end(reader);
 }
 
-/* Live rows of the frozen lanes. */
+/* Live rows of the frozen lanes, and how many of them have a vector. */
 static uint64
-flush_count_rows(ElacSnapshot *snapshot)
+flush_count_rows(ElacSnapshot *snapshot, uint64 *nvectors)
 {
 	uint64		nrows = 0;
 
+	*nvectors = 0;
 	for (uint32 i = 0; i < snapshot->manifest->nfrozen; i++)
 	{
 		ElacLaneReader *reader = elac_lane_reader_begin(snapshot->index, snapshot->type,
@@ -128,8 +129,11 @@ flush_count_rows(ElacSnapshot *snapshot)
 		{
 			if (record.attrs != NULL)
 				pfree(record.attrs);
-			if ((record.header.flags & ELAC_DELTA_DEAD) == 0)
-				nrows++;
+			if ((record.header.flags & ELAC_DELTA_DEAD) != 0)
+				continue;
+			nrows++;
+			if (record.header.vector_class == ELAC_VECTOR_FINITE)
+				(*nvectors)++;
 		}
 		elac_lane_reader_end(reader);
 	}
@@ -184,10 +188,11 @@ flush_frozen(ElacJob *job)
 			flush->codebook = elac_codebook_get(snapshot, manifest->codebook.id);
 		else
 		{
-			uint64		nrows = flush_count_rows(snapshot);
+			uint64		nvectors;
 
-			if (nrows > 0)
-				flush->codebook = elac_train_from_delta(snapshot, nrows, &flush->codebook_ref);
+			/* rows without a vector need a codebook, too */
+			if (flush_count_rows(snapshot, &nvectors) > 0)
+				flush->codebook = elac_train_from_delta(snapshot, nvectors, &flush->codebook_ref);
 		}
 	}
 	for (uint32 i = 0; i < manifest->nfrozen; i++)

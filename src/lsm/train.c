@@ -80,11 +80,11 @@ train_finish(TrainSample *sample, Relation index, ElacBlobRef *ref)
 }
 
 ElacCodebook *
-elac_train_from_delta(ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref)
+elac_train_from_delta(ElacSnapshot *snapshot, uint64 nvectors, ElacBlobRef *ref)
 {
 	TrainSample sample;
 
-	train_begin(&sample, snapshot, nrows);
+	train_begin(&sample, snapshot, nvectors);
 	for (uint32 i = 0; i < snapshot->manifest->nfrozen; i++)
 	{
 		ElacLaneReader *reader = elac_lane_reader_begin(snapshot->index, snapshot->type,
@@ -95,8 +95,8 @@ elac_train_from_delta(ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref)
 		{
 			if (record.attrs != NULL)
 				pfree(record.attrs);
-			if ((record.header.flags & ELAC_DELTA_DEAD) != 0 || !train_take(&sample) ||
-				record.header.vector_class != ELAC_VECTOR_FINITE)
+			if ((record.header.flags & ELAC_DELTA_DEAD) != 0 ||
+				record.header.vector_class != ELAC_VECTOR_FINITE || !train_take(&sample))
 				continue;
 			elac_lane_reader_vector(reader, &record.header, sample.vector);
 			elac_trainer_add(sample.trainer, sample.vector);
@@ -112,17 +112,54 @@ train_compare_tid(const void *a, const void *b)
 	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
 }
 
-/* Chooses live rows of one segment; returns how many tids were added. */
+/* Documents of a segment that have a finite vector: its first ones. */
+static uint32
+train_finite(ElacSegment *segment)
+{
+	ElacVectorReader *vector = elac_segment_vector(segment);
+	ElacDoc		nfinite;
+	ElacDoc		last;
+
+	/* the list of NaN begins where the finite ones end */
+	elac_vector_list_range(vector, elac_vector_nlists(vector), &nfinite, &last);
+	return nfinite;
+}
+
+static ElacBitmap *
+train_live(ElacSnapshot *snapshot, ElacSegment *segment)
+{
+	uint32		ndead;
+
+	return elac_live_read(snapshot->index, elac_segment_ref(segment), &ndead);
+}
+
+/* Live rows that have a vector: lists are made for these, whatever other rows there are. */
+static uint64
+train_count(ElacSnapshot *snapshot)
+{
+	uint64		count = 0;
+
+	for (int i = 0; i < snapshot->nsegments; i++)
+	{
+		ElacSegment *segment = elac_snapshot_segment(snapshot, i);
+
+		CHECK_FOR_INTERRUPTS();
+		count += elac_bitmap_count_range(train_live(snapshot, segment), 0, train_finite(segment));
+	}
+	return count;
+}
+
+/* Chooses live rows of one segment that have a vector; returns how many tids were added. */
 static uint64
 train_choose(TrainSample *sample, ElacSnapshot *snapshot, int segment, ItemPointerData *tids)
 {
 	ElacSegment *source = elac_snapshot_segment(snapshot, segment);
 	ItemPointerData *all = elac_segment_tids(source);
-	uint32		ndead;
-	ElacBitmap *live = elac_live_read(snapshot->index, elac_segment_ref(source), &ndead);
+	uint32		nfinite = train_finite(source);
+	ElacBitmap *live = train_live(snapshot, source);
 	uint64		n = 0;
 
-	for (ElacDoc doc = 0; doc < live->nbits; doc++)
+	for (ElacDoc doc = 0; doc < nfinite; doc++)
 		if (elac_bitmap_get(live, doc) && train_take(sample))
 			tids[n++] = all[doc];
 	pfree(all);
@@ -130,13 +167,13 @@ train_choose(TrainSample *sample, ElacSnapshot *snapshot, int segment, ItemPoint
 }
 
 ElacCodebook *
-elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref)
+elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, ElacBlobRef *ref)
 {
 	TrainSample sample;
 	ItemPointerData *tids;
 	uint64		ntids = 0;
 
-	train_begin(&sample, snapshot, nrows);
+	train_begin(&sample, snapshot, train_count(snapshot));
 	tids = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(Max(sample.missing, 1), sizeof(ItemPointerData)));
 	for (int i = 0; i < snapshot->nsegments; i++)
 	{

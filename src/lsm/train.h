@@ -12,16 +12,16 @@
 #include "lsm/lsm.h"
 
 /*
- * From the rows of the frozen lanes, nrows of them alive.  The codebook is in
- * CurrentMemoryContext and written; *ref names it.
+ * From the rows of the frozen lanes, of which nvectors are alive and have a
+ * vector.  The codebook is in CurrentMemoryContext and written; *ref names it.
  */
-extern ElacCodebook *elac_train_from_delta(ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref);
+extern ElacCodebook *elac_train_from_delta(ElacSnapshot *snapshot, uint64 nvectors, ElacBlobRef *ref);
 
 /*
- * From a random sample of the segments' live rows (nrows in all), their
- * vectors fetched from the heap.
+ * From a random sample of the segments' live rows that have a vector, which is
+ * fetched from the heap.
  */
-extern ElacCodebook *elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, uint64 nrows, ElacBlobRef *ref);
+extern ElacCodebook *elac_train_from_heap(ElacJob *job, ElacSnapshot *snapshot, ElacBlobRef *ref);
 
 /* Writes a codebook that was made otherwise and gives it an id. */
 extern void elac_train_write(Relation index, ElacCodebook *codebook, ElacBlobRef *ref);
