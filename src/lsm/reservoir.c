@@ -70,7 +70,12 @@ reservoir_encode(const float *vector, int dim, uint8 *slot)
 		memcpy(slot, &scale, sizeof(float));
 		memset(slot + sizeof(float), 0, GROUP);
 		for (int i = 0; i < n; i++)
-			slot[sizeof(float) + i] = (uint8) (int8) (scale > 0 ? rintf(vector[first + i] / scale) : 0);
+		{
+			float		code = scale > 0 ? rintf(vector[first + i] / scale) : 0;
+
+			/* a subnormal scale is too coarse to divide by exactly */
+			slot[sizeof(float) + i] = (uint8) (int8) Max(Min(code, 127), -127);
+		}
 		slot += sizeof(float) + GROUP;
 	}
 }
