@@ -26,7 +26,7 @@ BEGIN
 END $$;
 SELECT q, same_by_sort(q) FROM unnest(ARRAY[
 	'SELECT rows, count(*) FROM (SELECT count(*) AS rows FROM twins GROUP BY v <-> :v) g GROUP BY rows ORDER BY rows',
-	'SELECT count(*) FROM twins GROUP BY v <-> :v LIMIT 3',
+	'SELECT count(*) FROM twins GROUP BY v <-> :v ORDER BY v <-> :v LIMIT 3',
 	'SELECT count(DISTINCT v <-> :v) FROM twins']) q;
 -- without the node
 SET elacsym.enable_customscan = off;
