@@ -44,9 +44,16 @@
 /* By codes alone no more than that is sought, whatever their order loses. */
 #define TARGET_BY_CODES_MAX 0.99
 
-/* Between curves for other numbers of rows, and beyond them, as powers of the rows. */
+/* Between curves for other numbers of rows as powers of the rows. */
 #define POWER_MIN 0.0
 #define POWER_MAX 1.0
+
+/*
+ * Beyond the rows that were calibrated a scan is this power of the growth more
+ * patient, until they are calibrated: new rows come as small segments, whose
+ * lists lie less well than those that were measured.
+ */
+#define POWER_GROWN 1.5
 
 typedef enum PatienceField
 {
@@ -137,6 +144,8 @@ elac_patience_choose(const ElacManifest *manifest, uint64 nallowed, uint32 k, do
 		patience->expected = patience_value(calibration, PATIENCE_SCANNED, rows, 1 - misses);
 		if (calibration->seen == 0)
 			patience->extra = Max(patience->extra, GUESS_SHARE_ON_ROWS * patience_guess(nallowed, target));
+		if (rows > calibration->curves[0].rows)
+			patience->extra *= pow(rows / calibration->curves[0].rows, POWER_GROWN);
 		patience->expected = Max(patience->expected, patience->extra);
 	}
 	patience->extra *= pow(Max(k, 1) / (double) ELAC_PATIENCE_ROWS, POWER_OF_K);
