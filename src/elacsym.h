@@ -75,6 +75,23 @@ typedef enum ElacRerank
 
 #define ELAC_RECALL_EXACT 0.99
 
+/* What a text column holds; the numbers reach the disk. */
+typedef enum ElacTextType
+{
+	ELAC_TEXT_PLAIN = 1,		/* text: analysed by the column's configuration */
+	ELAC_TEXT_TSVECTOR = 2,		/* tsvector: lexemes as they are, four labels */
+	ELAC_TEXT_ARRAY = 3			/* text[]: its elements, one after the other */
+} ElacTextType;
+
+/* Labels of a tsvector's lexemes, numbered as the server does; all other texts have label D alone. */
+#define ELAC_LABEL_D 0
+#define ELAC_LABEL_A 3
+#define ELAC_LABELS 4
+
+/* Flags of a text column. */
+#define ELAC_TEXT_POSITIONS 1	/* positions are stored: phrases can be answered */
+#define ELAC_TEXT_BIGRAMS 2		/* runs of CJK characters are indexed as overlapping pairs */
+
 #define ELAC_CONFIG_NAME_LEN 130	/* "schema"."name", quoted, NUL included */
 
 /*
@@ -86,19 +103,20 @@ typedef struct ElacColumn
 {
 	uint8		kind;			/* ElacColumnKind */
 	uint8		metric;			/* ElacMetric, vector columns */
-	uint8		element;		/* ElacVectorElement, vector columns */
+	uint8		element;		/* ElacVectorElement, vector columns; ElacTextType, text columns */
 	uint8		bits;			/* RaBitQ bits a dimension, 1..8 */
 	uint16		dim;			/* vector columns; 0 while unknown (empty index, no typmod) */
 	uint8		rerank;			/* ElacRerank, vector columns */
-	uint8		reserved;		/* 0 */
+	uint8		flags;			/* ELAC_TEXT_*, text columns; 0 for others */
 	float		k1;				/* BM25, text columns */
 	float		b;				/* BM25, text columns */
 	float		weight;			/* weight of the field, text columns */
+	float		label_weight[ELAC_LABELS];	/* tsvector columns: of labels D, C, B, A; 1 otherwise */
 	char		config[ELAC_CONFIG_NAME_LEN];	/* regconfig, qualified unless in pg_catalog */
 	char		reserved2[6];	/* 0 */
 } ElacColumn;
 
-StaticAssertDecl(sizeof(ElacColumn) == 156, "ElacColumn is stored");
+StaticAssertDecl(sizeof(ElacColumn) == 172, "ElacColumn is stored");
 
 /* The frozen description of all columns, in index attribute order. */
 typedef struct ElacSchema

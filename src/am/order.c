@@ -104,7 +104,6 @@ elac_order_set(ElacQuery *query, int column, Datum argument, bool isnull)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("text query is bound to another index than \"%s\"", RelationGetRelationName(query->index)),
 					 errhint("Bind it with elacsym_bind(query, index, column).")));
-		query->text = elac_query_text_prepare(bound->index, bound->attnos, bound->nattnos,
-											  elac_bound_query_text(bound));
+		query->text = elac_query_text_prepare(bound);
 	}
 }

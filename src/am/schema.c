@@ -84,6 +84,9 @@ schema_text_column(bytea *attribute_options, ElacColumn *column, Oid *config)
 {
 	ElacTextOptions *options = (ElacTextOptions *) attribute_options;
 
+	column->element = ELAC_TEXT_PLAIN;
+	for (int label = 0; label < ELAC_LABELS; label++)
+		column->label_weight[label] = 1.0;
 	column->k1 = options != NULL ? options->k1 : 1.2;
 	column->b = options != NULL ? options->b : 0.75;
 	column->weight = options != NULL ? options->weight : 1.0;

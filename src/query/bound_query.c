@@ -64,3 +64,13 @@ elac_bound_query_text(const ElacBoundQuery *bound)
 	memcpy(VARDATA(value), bytes, len);
 	return PointerGetDatum(value);
 }
+
+void
+elac_bound_query_request(const ElacBoundQuery *bound, ElacTextRequest *request)
+{
+	memset(request, 0, sizeof(ElacTextRequest));
+	request->ncolumns = bound->nattnos;
+	for (int i = 0; i < bound->nattnos; i++)
+		request->columns[i] = bound->attnos[i] - 1;
+	request->words = DatumGetTextPP(elac_bound_query_text(bound));
+}

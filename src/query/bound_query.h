@@ -12,6 +12,8 @@
 
 #include "elacsym.h"
 
+#include "text/compile.h"
+
 typedef struct ElacBoundQuery
 {
 	int32		vl_len_;
@@ -37,5 +39,8 @@ extern const ElacBoundQuery *elac_bound_query_decode(Datum datum);
 
 /* The query's text, a new text datum. */
 extern Datum elac_bound_query_text(const ElacBoundQuery *bound);
+
+/* What is asked, ready to be compiled; points into new memory in CurrentMemoryContext. */
+extern void elac_bound_query_request(const ElacBoundQuery *bound, ElacTextRequest *request);
 
 #endif							/* ELAC_BOUND_QUERY_H */

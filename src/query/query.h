@@ -16,6 +16,7 @@
 
 #include "attr/attr_section.h"
 #include "lsm/lsm.h"
+#include "query/bound_query.h"
 #include "text/bm25.h"
 
 /* ---- filter: a tree of conditions on attribute columns (query/filter.c) ---- */
@@ -102,10 +103,9 @@ extern void elac_query_close(ElacScan *scan);
 /*
  * A text query over columns of an index (or, for a partitioned index, over all
  * its leaf indexes): analysed, df, N and lengths summed, prepared; once per
- * statement, shared by scan and projection.  attnos are index attribute
- * numbers from 1.  The result is the caller's, in CurrentMemoryContext.  The
- * stored form of elacsym_query is in query/bound_query.h.
+ * statement, shared by scan and projection.  The result is the caller's, in
+ * CurrentMemoryContext.
  */
-extern ElacBm25Query *elac_query_text_prepare(Oid index, const int16 *attnos, int nattnos, Datum query_text);
+extern ElacBm25Query *elac_query_text_prepare(const ElacBoundQuery *bound);
 
 #endif							/* ELAC_QUERY_H */

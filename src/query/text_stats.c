@@ -30,9 +30,6 @@
 /* What decides whether a kept answer is still the statement's own. */
 typedef struct StatsKey
 {
-	Oid			index;
-	int			nattnos;
-	int16		attnos[ELAC_MAX_COLUMNS];
 	LocalTransactionId lxid;
 	TransactionId xmin;
 	TransactionId xmax;
@@ -44,8 +41,7 @@ typedef struct KeptQuery
 {
 	MemoryContext context;		/* NULL when the place is free */
 	StatsKey	key;
-	Size		query_len;
-	char	   *query_bytes;
+	ElacBoundQuery *bound;
 	ElacBm25Query *query;
 	uint64		used;			/* last use, for replacement */
 } KeptQuery;
@@ -54,14 +50,11 @@ static KeptQuery kept_queries[KEPT_QUERIES];
 static uint64 kept_clock = 0;
 
 static void
-stats_key_fill(StatsKey *key, Oid index, const int16 *attnos, int nattnos)
+stats_key_fill(StatsKey *key)
 {
 	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
 
 	memset(key, 0, sizeof(StatsKey));
-	key->index = index;
-	key->nattnos = nattnos;
-	memcpy(key->attnos, attnos, nattnos * sizeof(int16));
 	key->lxid = ELAC_MY_LXID;
 	if (snapshot != NULL)
 	{
@@ -77,7 +70,7 @@ stats_copy(const ElacBm25Query *from)
 {
 	ElacBm25Query *query = palloc(sizeof(ElacBm25Query));
 
-	query->nfields = from->nfields;
+	*query = *from;
 	query->fields = palloc(sizeof(ElacBm25Field) * Max(from->nfields, 1));
 	for (int f = 0; f < from->nfields; f++)
 	{
@@ -169,29 +162,6 @@ stats_add_index(ElacBm25Query *query, Relation index)
 	MemoryContextDelete(work);
 }
 
-/* The fields of a query, analysed as the index's columns are; statistics still 0. */
-static ElacBm25Query *
-stats_analyze(const ElacSchema *schema, const char *index_name, const int16 *attnos, int nattnos, Datum query_text)
-{
-	ElacBm25Query *query = palloc0(sizeof(ElacBm25Query));
-
-	query->nfields = nattnos;
-	query->fields = palloc0(sizeof(ElacBm25Field) * nattnos);
-	for (int i = 0; i < nattnos; i++)
-	{
-		int			column = attnos[i] - 1;
-		ElacTermVector terms;
-
-		if (column < 0 || column >= schema->ncolumns || schema->columns[column].kind != ELAC_COLUMN_TEXT)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("column %d of index \"%s\" is not indexed for BM25", attnos[i], index_name)));
-		elac_text_analyze(elac_text_config(schema->columns[column].config), query_text, &terms);
-		elac_bm25_field_init(&query->fields[i], column, &schema->columns[column], &terms);
-	}
-	return query;
-}
-
 /* The indexes that hold rows: the index itself, or the leaves of a partitioned one. */
 static List *
 stats_leaf_indexes(Oid index)
@@ -208,12 +178,14 @@ stats_leaf_indexes(Oid index)
 }
 
 static ElacBm25Query *
-stats_compute(Oid index, const int16 *attnos, int nattnos, Datum query_text)
+stats_compute(const ElacBoundQuery *bound)
 {
 	ElacBm25Query *query = NULL;
+	ElacTextRequest request;
 	ListCell   *cell;
 
-	foreach(cell, stats_leaf_indexes(index))
+	elac_bound_query_request(bound, &request);
+	foreach(cell, stats_leaf_indexes(bound->index))
 	{
 		Relation	leaf = index_open(lfirst_oid(cell), AccessShareLock);
 
@@ -222,7 +194,7 @@ stats_compute(Oid index, const int16 *attnos, int nattnos, Datum query_text)
 			/* a copy: dictionaries read catalogues, and the relcache entry may be rebuilt meanwhile */
 			ElacSchema	schema = elac_metapage_get(leaf)->schema;
 
-			query = stats_analyze(&schema, RelationGetRelationName(leaf), attnos, nattnos, query_text);
+			query = elac_text_compile(&schema, &request, RelationGetRelationName(leaf));
 		}
 		stats_add_index(query, leaf);
 		index_close(leaf, AccessShareLock);
@@ -234,22 +206,22 @@ stats_compute(Oid index, const int16 *attnos, int nattnos, Datum query_text)
 }
 
 static KeptQuery *
-stats_lookup(const StatsKey *key, const char *bytes, Size len)
+stats_lookup(const StatsKey *key, const ElacBoundQuery *bound)
 {
 	for (int i = 0; i < KEPT_QUERIES; i++)
 	{
 		KeptQuery  *kept = &kept_queries[i];
 
-		if (kept->context != NULL && kept->query_len == len &&
+		if (kept->context != NULL && VARSIZE(kept->bound) == VARSIZE(bound) &&
 			memcmp(&kept->key, key, sizeof(StatsKey)) == 0 &&
-			memcmp(kept->query_bytes, bytes, len) == 0)
+			memcmp(kept->bound, bound, VARSIZE(bound)) == 0)
 			return kept;
 	}
 	return NULL;
 }
 
 static void
-stats_keep(const StatsKey *key, const char *bytes, Size len, const ElacBm25Query *query)
+stats_keep(const StatsKey *key, const ElacBoundQuery *bound, const ElacBm25Query *query)
 {
 	KeptQuery  *oldest = &kept_queries[0];
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "elacsym text statistics", ALLOCSET_SMALL_SIZES);
@@ -258,8 +230,7 @@ stats_keep(const StatsKey *key, const char *bytes, Size len, const ElacBm25Query
 
 	fresh.context = context;
 	fresh.key = *key;
-	fresh.query_len = len;
-	fresh.query_bytes = memcpy(palloc(len + 1), bytes, len);
+	fresh.bound = memcpy(palloc(VARSIZE(bound)), bound, VARSIZE(bound));
 	fresh.query = stats_copy(query);
 	fresh.used = ++kept_clock;
 	MemoryContextSwitchTo(old);
@@ -273,23 +244,20 @@ stats_keep(const StatsKey *key, const char *bytes, Size len, const ElacBm25Query
 }
 
 ElacBm25Query *
-elac_query_text_prepare(Oid index, const int16 *attnos, int nattnos, Datum query_text)
+elac_query_text_prepare(const ElacBoundQuery *bound)
 {
-	text	   *value = DatumGetTextPP(query_text);
-	const char *bytes = VARDATA_ANY(value);
-	Size		len = VARSIZE_ANY_EXHDR(value);
 	StatsKey	key;
 	KeptQuery  *kept;
 	ElacBm25Query *query;
 
-	stats_key_fill(&key, index, attnos, nattnos);
-	kept = stats_lookup(&key, bytes, len);
+	stats_key_fill(&key);
+	kept = stats_lookup(&key, bound);
 	if (kept != NULL)
 	{
 		kept->used = ++kept_clock;
 		return stats_copy(kept->query);
 	}
-	query = stats_compute(index, attnos, nattnos, PointerGetDatum(value));
-	stats_keep(&key, bytes, len, query);
+	query = stats_compute(bound);
+	stats_keep(&key, bound, query);
 	return query;
 }

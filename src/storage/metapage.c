@@ -137,7 +137,6 @@ elac_metapage_copy_schema(ElacSchema *to, const ElacSchema *from)
 		ElacColumn *column = &to->columns[i];
 
 		*column = from->columns[i];
-		column->reserved = 0;
 		memset(column->reserved2, 0, sizeof(column->reserved2));
 		memset(column->config, 0, sizeof(column->config));
 		memcpy(column->config, from->columns[i].config,

@@ -42,6 +42,16 @@ elac_term_compare(const char *a, uint32 alen, const char *b, uint32 blen)
 	return (alen > blen) - (alen < blen);
 }
 
+const ElacTermVector *
+elac_terms_label(const ElacTermVector *terms, int label)
+{
+	static const ElacTermVector none = {0};
+
+	if (label == ELAC_LABEL_D)
+		return terms;
+	return terms->labels != NULL ? &terms->labels[label - 1] : &none;
+}
+
 /*
  * Looked up without the right to use the schema: commands on an index run as
  * the table's owner, and a restored dump grants rights last.
@@ -145,6 +155,8 @@ elac_text_analyze(Oid config, Datum value, ElacTermVector *out)
 			out->terms[out->nterms].bytes = word->word;
 			out->terms[out->nterms].len = word->alen;
 			out->terms[out->nterms].tf = 1;
+			out->terms[out->nterms].npositions = 0;
+			out->terms[out->nterms].positions = NULL;
 			out->nterms++;
 		}
 		out->length++;
@@ -204,6 +216,8 @@ parse_term(const uint8 **src, const uint8 *end, const ElacTerm *prev, ElacTerm *
 		return false;
 	term->bytes = (const char *) *src;
 	term->len = (uint32) len;
+	term->npositions = 0;
+	term->positions = NULL;
 	*src += len;
 	if (!elac_varint_get(src, end, &tf) || tf == 0 || tf > UINT32_MAX)
 		return false;

@@ -9,6 +9,8 @@
 #include "elacsym.h"
 
 #define ELAC_TERM_MAX 2047		/* bytes of the longest term (MAXSTRLEN of tsvector) */
+#define ELAC_POSITION_MAX 16383 /* later words have this position, as in a tsvector */
+#define ELAC_POSITIONS_MAX 255	/* of one lexeme, as in a tsvector */
 
 /* A lexeme and how often it occurs; bytes are not NUL-terminated. */
 typedef struct ElacTerm
@@ -16,16 +18,26 @@ typedef struct ElacTerm
 	const char *bytes;
 	uint32		len;			/* 1 .. ELAC_TERM_MAX */
 	uint32		tf;				/* > 0 */
+	uint32		npositions;		/* 0: not known; at most ELAC_POSITIONS_MAX */
+	const uint16 *positions;	/* ascending, 1 .. ELAC_POSITION_MAX, as to_tsvector() gives them */
 } ElacTerm;
 
-/* A document's (or query's) lexemes, distinct, ascending by memcmp then length. */
+/*
+ * A document's (or query's) lexemes, distinct, ascending by memcmp then length.
+ * A tsvector has four such vectors: this one for label D, three more for C, B
+ * and A.
+ */
 typedef struct ElacTermVector
 {
 	bool		isnull;			/* SQL NULL; then nterms = length = 0 */
 	uint32		nterms;
 	uint32		length;			/* sum of tf: the document's length */
 	ElacTerm   *terms;
+	struct ElacTermVector *labels;	/* of labels C, B, A; NULL for anything but a tsvector */
 } ElacTermVector;
+
+/* The lexemes of one label; a vector without any when there are none. */
+extern const ElacTermVector *elac_terms_label(const ElacTermVector *terms, int label);
 
 /* The order of terms everywhere: memcmp, then length. */
 extern int	elac_term_compare(const char *a, uint32 alen, const char *b, uint32 blen);

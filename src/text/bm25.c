@@ -99,6 +99,12 @@ elac_bm25_prepare(ElacBm25Query *query)
 	}
 }
 
+bool
+elac_bm25_matches(const ElacBm25Query *query, const ElacTermVector *documents)
+{
+	return elac_bm25_score(query, documents) > 0;
+}
+
 double
 elac_bm25_score(const ElacBm25Query *query, const ElacTermVector *documents)
 {

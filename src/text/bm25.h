@@ -14,6 +14,8 @@
 
 #include "elacsym.h"
 
+#include "tsearch/ts_type.h"
+
 #include "text/analyze.h"
 
 /* Statistics of one field over any set of documents; they add up. */
@@ -31,27 +33,49 @@ typedef struct ElacBm25Term
 	uint64		df;				/* summed over all sources */
 	double		idf;			/* set by elac_bm25_prepare */
 	double		weight;			/* idf * field weight * occurrences in the query */
-	uint32		qtf;			/* occurrences in the query */
+	uint32		qtf;			/* occurrences that score; 0: the term is in the condition only */
+	bool		prefix;			/* stands for all lexemes that begin with bytes: tf is the sum of theirs,
+								 * df the number of documents that have one */
+	uint32		slot;			/* which word of the query it stems from: for min_match */
 } ElacBm25Term;
 
 /* One field of a query. */
 typedef struct ElacBm25Field
 {
 	int			column;			/* position in the schema */
+	int			label;			/* ELAC_LABEL_D .. ELAC_LABEL_A */
 	double		k1;
 	double		b;
 	double		weight;
 	ElacFieldStats stats;
 	uint32		nterms;
-	ElacBm25Term *terms;		/* ascending by bytes, distinct */
+	ElacBm25Term *terms;		/* ascending by bytes, then prefix; distinct */
 	double		norm[256];		/* k1 * (1 - b + b * dl / avgdl) per length byte */
 } ElacBm25Field;
 
-/* A text query over one or several fields; the score is the fields' sum. */
+/* How the scores of several fields become one; the numbers are in elacsym_query values. */
+typedef enum ElacTextCombine
+{
+	ELAC_COMBINE_SUM = 0,
+	ELAC_COMBINE_MAX = 1,		/* the best field's */
+	ELAC_COMBINE_BM25F = 2		/* frequencies are added, weighted and normalised by field, then saturated once */
+} ElacTextCombine;
+
+/*
+ * A text query over one or several fields.  A document matches when the
+ * condition holds, or, without one, when it has terms of at least min_match
+ * words in any of the fields.  One that does not match scores 0.
+ */
 typedef struct ElacBm25Query
 {
 	int			nfields;
-	ElacBm25Field *fields;
+	ElacBm25Field *fields;		/* by column; a tsvector column has up to four, by label */
+	ElacTextCombine combine;
+	uint32		nslots;			/* words of the query */
+	uint32		min_match;		/* words that must match; 0 and 1: any */
+	TSQuery		condition;		/* NULL: there is none */
+	int32	   *operands;		/* of each item of the condition in each field, item * nfields + field: which of
+								 * the field's terms it is, -1: none (an operator, or a label asked for) */
 } ElacBm25Query;
 
 /* Length to byte and back, as Lucene's SmallFloat.intToByte4 / byte4ToInt. */
@@ -71,9 +95,12 @@ elac_bm25_term_score(const ElacBm25Field *field, const ElacBm25Term *term, uint3
 	return term->weight * tf / (tf + field->norm[length_code]);
 }
 
+/* Does one document match?  documents[f] is the whole value of field f's column. */
+extern bool elac_bm25_matches(const ElacBm25Query *query, const ElacTermVector *documents);
+
 /*
  * Exhaustive score of one document given its term vectors (one per query
- * field), summed in the order of fields and terms, exactly as
+ * field, of the field's column), summed in the order of fields and terms, exactly as
  * elac_text_search() sums: bit-identical results.
  */
 extern double elac_bm25_score(const ElacBm25Query *query, const ElacTermVector *documents);

@@ -132,6 +132,58 @@ extern uint32 elac_text_block_decode(ElacTextReader *reader, const ElacTextEntry
 									 const ElacTextPostingBlock *blocks, const uint64 *offsets, uint32 i,
 									 uint32 *docs, uint32 *tfs);
 
+/* ---- posting_list.c: the postings of one term, frequent or rare, block by block ---- */
+
+#define ELAC_TEXT_GROUP_BLOCKS 32	/* blocks that share impacts of the second level */
+#define ELAC_TEXT_IMPACTS_MAX 8 /* pairs that bound one block, one group or one list */
+
+/*
+ * A frequency and a length code.  The pairs of a range of postings bound its
+ * scores whatever the statistics of the day: each posting has at most the
+ * frequency and at least the length code of one of them.
+ */
+typedef struct ElacTextImpact
+{
+	uint32		tf;
+	uint8		length_code;
+} ElacTextImpact;
+
+typedef enum ElacImpactLevel
+{
+	ELAC_IMPACTS_BLOCK,			/* i is a block */
+	ELAC_IMPACTS_GROUP,			/* i is a group of ELAC_TEXT_GROUP_BLOCKS blocks */
+	ELAC_IMPACTS_LIST			/* i is 0 */
+} ElacImpactLevel;
+
+typedef struct ElacPostingList
+{
+	ElacTextReader *reader;
+	uint32		df;
+	uint32		nblocks;		/* > 0; all but the last have ELAC_TEXT_BLOCK_DOCS postings; a rare term has one */
+	const uint32 *last_docs;	/* by block */
+	struct ElacPostingSource *source;	/* posting_list.c's own */
+} ElacPostingList;
+
+/* In CurrentMemoryContext; raises when its directory is damaged. */
+extern ElacPostingList *elac_posting_list_open(ElacTextReader *reader, const ElacTextEntry *entry);
+extern void elac_posting_list_close(ElacPostingList *list);
+
+/* At most ELAC_TEXT_IMPACTS_MAX pairs; returns how many. */
+extern uint32 elac_posting_list_impacts(const ElacPostingList *list, ElacImpactLevel level, uint32 i,
+										ElacTextImpact *dst);
+
+/* Decodes a block; docs and tfs (NULL: not wanted) have room for ELAC_TEXT_BLOCK_DOCS; returns how many. */
+extern uint32 elac_posting_list_decode(ElacPostingList *list, uint32 block, uint32 *docs, uint32 *tfs);
+
+/* Sets the bits of a block's documents in a window of documents that starts at first and has nbits bits. */
+extern void elac_posting_list_mark(ElacPostingList *list, uint32 block, ElacDoc first, uint32 nbits, uint64 *words);
+
+/*
+ * Positions of posting i of a block, ascending; dst has room for
+ * ELAC_POSITIONS_MAX; returns how many, 0 when they are not known.
+ */
+extern uint32 elac_posting_list_positions(ElacPostingList *list, uint32 block, uint32 i, uint16 *dst);
+
 /* Copies length codes of docs first .. first + n - 1. */
 extern void elac_text_norms(ElacTextReader *reader, ElacDoc first, uint32 n, uint8 *dst);
 

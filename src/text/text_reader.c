@@ -345,6 +345,18 @@ elac_text_lookup(ElacTextReader *reader, const char *bytes, uint32 len, ElacText
 		lookup_in_tier(reader, ELAC_TEXT_RARE, bytes, len, entry);
 }
 
+ElacTextReader *
+elac_text_label(ElacTextReader *reader, int label)
+{
+	return label == ELAC_LABEL_D ? reader : NULL;
+}
+
+uint32
+elac_text_term_df(ElacTextReader *reader, const ElacBm25Term *term)
+{
+	return elac_text_df(reader, term->bytes, term->len);
+}
+
 uint32
 elac_text_df(ElacTextReader *reader, const char *bytes, uint32 len)
 {

@@ -44,7 +44,13 @@ extern void elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps
 extern ElacTextReader *elac_text_open(const ElacSection *section, uint32 ndocs);
 extern ElacFieldStats elac_text_stats(const ElacTextReader *reader);
 
-/* Document frequency of a term in this section, dead rows included; 0 when absent. */
+/* What a labelled column (a tsvector) holds for one label; the reader itself for others' label D. */
+extern ElacTextReader *elac_text_label(ElacTextReader *reader, int label);
+
+/* Document frequency of a query's term, a prefix included, in this section, dead rows included. */
+extern uint32 elac_text_term_df(ElacTextReader *reader, const ElacBm25Term *term);
+
+/* Document frequency of a lexeme in this section, dead rows included; 0 when absent. */
 extern uint32 elac_text_df(ElacTextReader *reader, const char *bytes, uint32 len);
 
 /* NULL documents of the column. */
@@ -90,7 +96,7 @@ extern void elac_text_prefetch(ElacTextReader *reader, const ElacBm25Field *fiel
 extern void elac_text_search(ElacTextReader **readers, const ElacBm25Query *query, const ElacBitmap *allowed,
 							 uint32 source, ElacTextHeap *heap);
 
-/* Documents with at least one of the query's terms (to tell score 0 from the rest). */
+/* Documents that match the query, whatever their score. */
 extern void elac_text_matches(ElacTextReader **readers, const ElacBm25Query *query, ElacBitmap *out);
 
 /* Deep check: order of terms and postings, counts, norms, stats; raises. */

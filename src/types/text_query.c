@@ -236,8 +236,7 @@ score_cache_get(FmgrInfo *flinfo, Datum query)
 	cache->bound_size = size;
 	cache->key = key;
 	score_check_index(bound->index);
-	cache->query = elac_query_text_prepare(bound->index, bound->attnos, bound->nattnos,
-										   elac_bound_query_text(cache->bound));
+	cache->query = elac_query_text_prepare(cache->bound);
 	score_find_configs(cache);
 	MemoryContextSwitchTo(old);
 	cache->valid = true;
