@@ -105,7 +105,7 @@ elac_row_form(const ElacRowType *type, ItemPointer tid, const Datum *values, con
 			case ELAC_COLUMN_TEXT:
 				column->text.isnull = isnull[i];
 				if (!isnull[i])
-					elac_text_analyze(type->config[i], values[i], &column->text);
+					elac_text_analyze(&schema->columns[i], type->config[i], values[i], &column->text);
 				break;
 			case ELAC_COLUMN_ATTR:
 				column->isnull = isnull[i];

@@ -229,7 +229,7 @@ rowsort_form_text(ElacRowSort *sort, int column, Datum value)
 	Size		nbytes;
 	bytea	   *result;
 
-	elac_text_analyze(sort->params.type->config[column], value, &terms);
+	elac_text_analyze(&sort->params.type->schema->columns[column], sort->params.type->config[column], value, &terms);
 	nbytes = elac_terms_serialized_size(&terms);
 	result = MemoryContextAlloc(sort->batch_context, VARHDRSZ + nbytes);
 	SET_VARSIZE(result, VARHDRSZ + nbytes);

@@ -12,10 +12,14 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_ts_config.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
 #include "tsearch/ts_utils.h"
+#include "utils/array.h"
 #include "utils/syscache.h"
 
 #include "base/varint.h"
@@ -25,12 +29,6 @@
 #define TERMS_NULL 1			/* first byte of the flat form of SQL NULL */
 #define TERMS_PRESENT 0
 #define TERM_BYTES_MIN 3		/* flat size of the smallest term: length, one byte, tf */
-
-/*
- * Positions from here on are all stored as this one by the parser, so two
- * lexemes there need not stem from one token.
- */
-#define LAST_POSITION (MAXENTRYPOS - 1)
 
 int
 elac_term_compare(const char *a, uint32 alen, const char *b, uint32 blen)
@@ -120,51 +118,185 @@ keep_indexable(ParsedWord *words, int32 nwords)
 	return nkept;
 }
 
-void
-elac_text_analyze(Oid config, Datum value, ElacTermVector *out)
+/* Counts the words of a document; with positions when they are wanted. */
+static void
+count_words(ParsedText *parsed, bool positions, ElacTermVector *out)
 {
-	text	   *txt = DatumGetTextPP(value);
+	int32		nwords = keep_indexable(parsed->words, parsed->curwords);
+	ElacTerm   *term = NULL;
+	uint16	   *next = NULL;
+	int32		last_position = 0;
+
+	if (nwords > 1)
+		qsort(parsed->words, nwords, sizeof(ParsedWord), compare_words);
+	out->terms = palloc_extended((Size) Max(nwords, 1) * sizeof(ElacTerm), MCXT_ALLOC_HUGE);
+	if (positions)
+		next = palloc_extended((Size) Max(nwords, 1) * sizeof(uint16), MCXT_ALLOC_HUGE);
+	for (int32 i = 0; i < nwords; i++)
+	{
+		ParsedWord *word = &parsed->words[i];
+
+		if (term == NULL || elac_term_compare(term->bytes, term->len, word->word, word->alen) != 0)
+		{
+			term = &out->terms[out->nterms++];
+			term->bytes = word->word;
+			term->len = word->alen;
+			term->tf = 0;
+			term->npositions = 0;
+			term->positions = next;
+			last_position = 0;
+		}
+		else if (last_position == word->pos.pos && last_position != ELAC_POSITION_MAX)
+			continue;			/* given twice for one token: counts once, as in to_tsvector */
+		term->tf++;
+		out->length++;
+		if (positions && last_position != word->pos.pos && term->npositions < ELAC_POSITIONS_MAX)
+		{
+			*next++ = word->pos.pos;
+			term->npositions++;
+		}
+		last_position = word->pos.pos;
+	}
+	pfree(parsed->words);
+}
+
+/* The lexemes of one text after those that parsed has. */
+static void
+parse_text(Oid config, text *txt, ParsedText *parsed)
+{
 	int32		len = VARSIZE_ANY_EXHDR(txt);
+
+	if (parsed->words == NULL)
+	{
+		parsed->lenwords = Max(len / 6, 2);	/* a word in six bytes; grows */
+		parsed->words = palloc((Size) parsed->lenwords * sizeof(ParsedWord));
+	}
+	parsetext(config, parsed, VARDATA_ANY(txt), len);
+}
+
+static void
+analyze_array(Oid config, Datum value, ParsedText *parsed)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	Datum	   *elements;
+	bool	   *isnull;
+	int			nelements;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &isnull, &nelements);
+	for (int i = 0; i < nelements; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (isnull[i])
+			continue;
+		if (parsed->pos > 0)
+			parsed->pos += ELAC_ARRAY_GAP;
+		parse_text(config, DatumGetTextPP(elements[i]), parsed);
+	}
+	if (parsed->words == NULL)
+		parsed->words = palloc(sizeof(ParsedWord));
+}
+
+/* Adds one lexeme to the vectors of the labels that it has. */
+static void
+add_lexeme(ElacTermVector *vectors[ELAC_LABELS], const ElacTerm *lexeme, const WordEntryPosVector *where,
+		   uint16 **next, bool positions)
+{
+	for (int label = 0; label < ELAC_LABELS; label++)
+	{
+		ElacTerm	term = *lexeme;
+
+		term.positions = *next;
+		for (int i = 0; i < where->npos; i++)
+		{
+			if (WEP_GETWEIGHT(where->pos[i]) != label)
+				continue;
+			term.tf++;
+			if (positions)
+				(*next)[term.npositions++] = WEP_GETPOS(where->pos[i]);
+		}
+		if (where->npos == 0 && label == ELAC_LABEL_D)
+			term.tf = 1;
+		if (term.tf == 0)
+			continue;
+		*next += term.npositions;
+		vectors[label]->terms[vectors[label]->nterms++] = term;
+		vectors[label]->length += term.tf;
+	}
+}
+
+static void
+analyze_tsvector(TSVector vector, bool positions, ElacTermVector *out)
+{
+	static const WordEntryPosVector nowhere = {0};
+	const WordEntry *entries = ARRPTR(vector);
+	ElacTermVector *vectors[ELAC_LABELS];
+	Size		npositions = 0;
+	uint16	   *next;
+
+	out->labels = palloc0(sizeof(ElacTermVector) * (ELAC_LABELS - 1));
+	for (int label = 0; label < ELAC_LABELS; label++)
+	{
+		vectors[label] = label == ELAC_LABEL_D ? out : &out->labels[label - 1];
+		vectors[label]->terms = palloc(Max(vector->size, 1) * sizeof(ElacTerm));
+	}
+	for (int32 i = 0; i < vector->size; i++)
+		npositions += POSDATALEN(vector, &entries[i]);
+	next = palloc(Max(npositions, 1) * sizeof(uint16));
+	for (int32 i = 0; i < vector->size; i++)
+	{
+		ElacTerm	term = {0};
+
+		term.bytes = STRPTR(vector) + entries[i].pos;
+		term.len = entries[i].len;
+		if (term.len > 0)
+			add_lexeme(vectors, &term, entries[i].haspos ? _POSVECPTR(vector, &entries[i]) : &nowhere, &next, positions);
+	}
+}
+
+void
+elac_text_analyze(const ElacColumn *column, Oid config, Datum value, ElacTermVector *out)
+{
+	bool		positions = (column->flags & ELAC_TEXT_POSITIONS) != 0;
 	ParsedText	parsed;
-	int32		nwords;
-	ParsedWord *last = NULL;
 
 	memset(out, 0, sizeof(*out));
 	memset(&parsed, 0, sizeof(parsed));
-	parsed.lenwords = Max(len / 6, 2);	/* a word in six bytes; grows */
-	parsed.words = palloc((Size) parsed.lenwords * sizeof(ParsedWord));
-	parsetext(config, &parsed, VARDATA_ANY(txt), len);
-
-	nwords = keep_indexable(parsed.words, parsed.curwords);
-	if (nwords > 1)
-		qsort(parsed.words, nwords, sizeof(ParsedWord), compare_words);
-	out->terms = palloc_extended((Size) Max(nwords, 1) * sizeof(ElacTerm), MCXT_ALLOC_HUGE);
-	for (int32 i = 0; i < nwords; i++)
+	switch (column->element)
 	{
-		ParsedWord *word = &parsed.words[i];
-
-		if (last != NULL && elac_term_compare(last->word, last->alen, word->word, word->alen) == 0)
-		{
-			/* A dictionary that gives a lexeme twice for one token counts once, as in to_tsvector. */
-			if (last->pos.pos == word->pos.pos && word->pos.pos != LAST_POSITION)
-				continue;
-			out->terms[out->nterms - 1].tf++;
-		}
-		else
-		{
-			out->terms[out->nterms].bytes = word->word;
-			out->terms[out->nterms].len = word->alen;
-			out->terms[out->nterms].tf = 1;
-			out->terms[out->nterms].npositions = 0;
-			out->terms[out->nterms].positions = NULL;
-			out->nterms++;
-		}
-		out->length++;
-		last = word;
+		case ELAC_TEXT_PLAIN:
+			parse_text(config, DatumGetTextPP(value), &parsed);
+			break;
+		case ELAC_TEXT_ARRAY:
+			analyze_array(config, value, &parsed);
+			break;
+		case ELAC_TEXT_TSVECTOR:
+			analyze_tsvector(DatumGetTSVector(value), positions, out);
+			return;
+		default:
+			elog(ERROR, "text column of unknown type %d", column->element);
 	}
-	pfree(parsed.words);
-	if ((Pointer) txt != DatumGetPointer(value))
-		pfree(txt);
+	count_words(&parsed, positions, out);
+}
+
+void
+elac_text_analyze_words(const ElacColumn *column, Oid config, text *words, ElacTermVector *out)
+{
+	ParsedText	parsed;
+
+	memset(out, 0, sizeof(*out));
+	memset(&parsed, 0, sizeof(parsed));
+	parse_text(config, words, &parsed);
+	count_words(&parsed, true, out);
+}
+
+void
+elac_text_check_bigrams(void)
+{
+	if (GetDatabaseEncoding() != PG_UTF8)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot index bigrams in a database with encoding %s", GetDatabaseEncodingName()),
+				 errdetail("Bigrams need a database with encoding UTF8.")));
 }
 
 /*

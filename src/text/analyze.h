@@ -11,6 +11,7 @@
 #define ELAC_TERM_MAX 2047		/* bytes of the longest term (MAXSTRLEN of tsvector) */
 #define ELAC_POSITION_MAX 16383 /* later words have this position, as in a tsvector */
 #define ELAC_POSITIONS_MAX 255	/* of one lexeme, as in a tsvector */
+#define ELAC_ARRAY_GAP 32		/* positions left free between two elements of a text[] */
 
 /* A lexeme and how often it occurs; bytes are not NUL-terminated. */
 typedef struct ElacTerm
@@ -51,12 +52,31 @@ extern Oid	elac_text_config(const char *name);
 extern Oid	elac_text_config_find(const char *name);
 
 /*
- * Analyses value (detoasted by the callee if needed) into CurrentMemoryContext.
- * Same lexemes as to_tsvector(config, value), but without its limits of
- * positions and size; tokens that the parser or dictionary drops are dropped.
- * Words of 2047 bytes and more are ignored with the server's own NOTICE.
+ * Analyses a value of a text column, as column->element says what it is
+ * (detoasted by the callee if needed), into CurrentMemoryContext:
+ *
+ * - text: the same lexemes as to_tsvector(config, value), but without its
+ *   limits of size; tf counts every occurrence, positions (when the column
+ *   keeps them) are those that to_tsvector() gives.  Words of 2047 bytes and
+ *   more are ignored with the server's own NOTICE.
+ * - text[]: its elements one after the other, NULL elements left out, with a
+ *   gap of ELAC_ARRAY_GAP positions between them.
+ * - tsvector: lexemes as they are, by label; a lexeme without positions counts
+ *   once and has label D.
+ *
+ * config is the column's configuration, resolved.
  */
-extern void elac_text_analyze(Oid config, Datum value, ElacTermVector *out);
+extern void elac_text_analyze(const ElacColumn *column, Oid config, Datum value, ElacTermVector *out);
+
+/*
+ * Analyses a query's words as the column's texts are (a tsvector column's:
+ * by its configuration), bigrams included.  Positions are always given: the
+ * term at the highest one is the last word.
+ */
+extern void elac_text_analyze_words(const ElacColumn *column, Oid config, text *words, ElacTermVector *out);
+
+/* Raises ERRCODE_FEATURE_NOT_SUPPORTED when this database cannot have columns with ELAC_TEXT_BIGRAMS. */
+extern void elac_text_check_bigrams(void);
 
 /* Serialises for the delta and for spooling; elac_terms_parse() checks what it reads. */
 extern Size elac_terms_serialized_size(const ElacTermVector *terms);

@@ -25,7 +25,8 @@ elac_text_compile(const ElacSchema *schema, const ElacTextRequest *request, cons
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("column %d of index \"%s\" is not indexed for BM25", column + 1, index_name)));
-		elac_text_analyze(elac_text_config(schema->columns[column].config), PointerGetDatum(request->words), &terms);
+		elac_text_analyze_words(&schema->columns[column], elac_text_config(schema->columns[column].config),
+								request->words, &terms);
 		elac_bm25_field_init(&query->fields[i], column, &schema->columns[column], &terms);
 	}
 	return query;

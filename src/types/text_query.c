@@ -143,6 +143,7 @@ typedef struct ScoreCache
 	ElacBoundQuery *bound;		/* copy */
 	ElacBm25Query *query;
 	Oid			configs[ELAC_MAX_COLUMNS];	/* by field */
+	ElacColumn	columns[ELAC_MAX_COLUMNS];	/* by field */
 } ScoreCache;
 
 static void
@@ -202,7 +203,10 @@ score_find_configs(ScoreCache *cache)
 		leaf = index_open(lfirst_oid(cell), AccessShareLock);
 		schema = elac_metapage_get(leaf)->schema;
 		for (int f = 0; f < cache->query->nfields; f++)
-			cache->configs[f] = elac_text_config(schema.columns[cache->query->fields[f].column].config);
+		{
+			cache->columns[f] = schema.columns[cache->query->fields[f].column];
+			cache->configs[f] = elac_text_config(cache->columns[f].config);
+		}
 		index_close(leaf, AccessShareLock);
 		return;
 	}
@@ -257,7 +261,7 @@ score_values(ScoreCache *cache, const Datum *values, const bool *isnull)
 		if (isnull[f])
 			documents[f].isnull = true;
 		else
-			elac_text_analyze(cache->configs[f], values[f], &documents[f]);
+			elac_text_analyze(&cache->columns[f], cache->configs[f], values[f], &documents[f]);
 	}
 	score = elac_bm25_score(cache->query, documents);
 	MemoryContextSwitchTo(old);
