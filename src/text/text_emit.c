@@ -44,6 +44,7 @@ struct ElacTextEmitter
 {
 	MemoryContext context;
 	ElacSectionWriter *out;
+	bool		positions;
 	uint64		head_start;
 	uint64		body_start;
 	uint32		ndocs;
@@ -61,7 +62,7 @@ struct ElacTextEmitter
 };
 
 ElacTextEmitter *
-elac_text_emit_begin(ElacSectionWriter *out, uint32 ndocs, const uint8 *norms, const ElacBitmap *nulls)
+elac_text_emit_begin(ElacSectionWriter *out, uint32 ndocs, const uint8 *norms, const ElacBitmap *nulls, bool positions)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym text section", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -69,6 +70,7 @@ elac_text_emit_begin(ElacSectionWriter *out, uint32 ndocs, const uint8 *norms, c
 
 	emitter->context = context;
 	emitter->out = out;
+	emitter->positions = positions;
 	emitter->head_start = elac_blob_tell(out->head);
 	emitter->body_start = elac_blob_tell(out->body);
 	emitter->ndocs = ndocs;
@@ -307,7 +309,8 @@ emit_frequent(ElacTextEmitter *emitter, const char *bytes, uint32 len, const Ela
 }
 
 void
-elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df)
+elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df,
+					const uint16 *positions)
 {
 	if (df == 0 || len == 0 || len > ELAC_TERM_MAX)
 		elog(ERROR, "a term of %u bytes in %u documents cannot be stored", len, df);
@@ -350,8 +353,9 @@ elac_text_emit_finish(ElacTextEmitter *emitter)
 	ElacTextFooter footer;
 
 	memset(&footer, 0, sizeof(footer));
-	footer.magic = ELAC_TEXT_MAGIC;
-	footer.version = ELAC_TEXT_VERSION;
+	footer.trailer.magic = ELAC_TEXT_MAGIC;
+	footer.trailer.version = ELAC_TEXT_VERSION;
+	footer.trailer.flags = emitter->positions ? ELAC_TEXT_HAS_POSITIONS : 0;
 	footer.ndocs = emitter->ndocs;
 	footer.npostings = emitter->npostings;
 	footer.total_length = emitter->total_length;
@@ -370,6 +374,45 @@ elac_text_emit_finish(ElacTextEmitter *emitter)
 	footer.body_len = elac_blob_tell(emitter->out->body) - emitter->body_start;
 	elac_blob_write(head, &footer, sizeof(footer));
 	MemoryContextDelete(emitter->context);
+}
+
+/* ---- labelled columns ---- */
+
+void
+elac_text_labels_begin(ElacTextLabelWriter *labels, ElacSectionWriter *out)
+{
+	memset(labels, 0, sizeof(*labels));
+	labels->out = out;
+	labels->head_start = elac_blob_tell(out->head);
+	labels->body_start = elac_blob_tell(out->body);
+}
+
+void
+elac_text_labels_next(ElacTextLabelWriter *labels)
+{
+	if (labels->nlabels >= ELAC_LABELS)
+		elog(ERROR, "a text column has more than %d labels", ELAC_LABELS);
+	labels->head_end[labels->nlabels] = elac_blob_tell(labels->out->head) - labels->head_start;
+	labels->body_end[labels->nlabels] = elac_blob_tell(labels->out->body) - labels->body_start;
+	labels->nlabels++;
+}
+
+void
+elac_text_labels_finish(ElacTextLabelWriter *labels)
+{
+	ElacTextLabelsFooter footer;
+
+	if (labels->nlabels != ELAC_LABELS)
+		elog(ERROR, "a text column has %d labels", labels->nlabels);
+	memset(&footer, 0, sizeof(footer));
+	for (int i = 0; i < ELAC_LABELS; i++)
+	{
+		footer.head_end[i] = labels->head_end[i];
+		footer.body_end[i] = labels->body_end[i];
+	}
+	footer.trailer.magic = ELAC_TEXT_LABELS_MAGIC;
+	footer.trailer.version = ELAC_TEXT_VERSION;
+	elac_blob_write(labels->out->head, &footer, sizeof(footer));
 }
 
 /* LSD radix sort by doc, eleven bits a pass; short runs by insertion. */

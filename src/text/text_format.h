@@ -14,6 +14,7 @@
 #include "elacsym.h"
 
 #define ELAC_TEXT_MAGIC 0x54584C45	/* "ELXT" */
+#define ELAC_TEXT_LABELS_MAGIC 0x4C584C45	/* "ELXL" */
 #define ELAC_TEXT_VERSION 1
 
 /* Postings a block of a posting list holds; the last may have fewer. */
@@ -76,12 +77,21 @@ typedef struct ElacTextDictionaryRef
 
 StaticAssertDecl(sizeof(ElacTextDictionaryRef) == 40, "ElacTextDictionaryRef is stored");
 
-/* The last bytes of the section's head. */
+/* The last bytes of a head tell what lies before them. */
+typedef struct ElacTextTrailer
+{
+	uint16		version;		/* ELAC_TEXT_VERSION */
+	uint16		flags;			/* ELAC_TEXT_HAS_POSITIONS or 0 */
+	uint32		magic;			/* ELAC_TEXT_MAGIC or ELAC_TEXT_LABELS_MAGIC */
+} ElacTextTrailer;
+
+StaticAssertDecl(sizeof(ElacTextTrailer) == 8, "ElacTextTrailer is stored");
+
+#define ELAC_TEXT_HAS_POSITIONS 1
+
+/* What the section's head ends with. */
 typedef struct ElacTextFooter
 {
-	uint32		magic;			/* ELAC_TEXT_MAGIC */
-	uint16		version;		/* ELAC_TEXT_VERSION */
-	uint16		reserved;		/* 0 */
 	uint32		ndocs;
 	uint32		nnull;			/* documents that are NULL */
 	uint64		nscored;		/* documents with at least one term */
@@ -92,9 +102,24 @@ typedef struct ElacTextFooter
 	uint64		body_len;
 	ElacTextDictionaryRef frequent;
 	ElacTextDictionaryRef rare;
+	ElacTextTrailer trailer;
 } ElacTextFooter;
 
 StaticAssertDecl(sizeof(ElacTextFooter) == 144, "ElacTextFooter is stored");
+
+/*
+ * The last bytes of a labelled column's head: it is the sections of labels D,
+ * C, B and A, one after the other in head and body.  Offsets count from the
+ * column's start.
+ */
+typedef struct ElacTextLabelsFooter
+{
+	uint64		head_end[ELAC_LABELS];	/* the last is where this footer begins */
+	uint64		body_end[ELAC_LABELS];
+	ElacTextTrailer trailer;
+} ElacTextLabelsFooter;
+
+StaticAssertDecl(sizeof(ElacTextLabelsFooter) == 72, "ElacTextLabelsFooter is stored");
 
 /*
  * A posting list: one ElacTextPostingBlock per ELAC_TEXT_BLOCK_DOCS postings,

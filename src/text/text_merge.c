@@ -159,7 +159,7 @@ merge_terms(MergeState *state, ElacTextEmitter *emitter)
 			for (uint64 i = 1; i < n; i++)
 				if (state->postings[i].doc == state->postings[i - 1].doc)
 					elac_text_corrupted_order(smallest->reader);
-			elac_text_emit_term(emitter, term, len, state->postings, (uint32) n);
+			elac_text_emit_term(emitter, term, len, state->postings, (uint32) n, NULL);
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -189,7 +189,7 @@ elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps, int nsourc
 		elac_text_cursor_init(&state.cursors[i], sources[i / 2], (ElacTextTier) (i % 2));
 		elac_text_cursor_next(&state.cursors[i]);
 	}
-	emitter = elac_text_emit_begin(out, ndocs, state.norms, &state.nulls);
+	emitter = elac_text_emit_begin(out, ndocs, state.norms, &state.nulls, false);
 	merge_terms(&state, emitter);
 	elac_text_emit_finish(emitter);
 	for (int i = 0; i < nsources * 2; i++)

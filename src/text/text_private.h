@@ -11,12 +11,35 @@
 #include "text/text_format.h"
 #include "text/text_section.h"
 
-/* A document and how often it has the term. */
+/* A document, how often it has the term, and where. */
 typedef struct ElacPosting
 {
 	ElacDoc		doc;
 	uint32		tf;
+	uint64		where;			/* elac_posting_where(); 0: its positions are not known */
 } ElacPosting;
+
+/*
+ * Positions of all postings of a term lie in one array of uint16, in any
+ * order: a posting has n of them (at most ELAC_POSITIONS_MAX) from start on.
+ */
+static inline uint64
+elac_posting_where(uint64 start, uint32 n)
+{
+	return n == 0 ? 0 : start << 8 | n;
+}
+
+static inline uint64
+elac_posting_start(const ElacPosting *posting)
+{
+	return posting->where >> 8;
+}
+
+static inline uint32
+elac_posting_npositions(const ElacPosting *posting)
+{
+	return (uint32) (posting->where & 0xFF);
+}
 
 /* ---- text_emit.c: writes a section from terms in order ---- */
 
@@ -26,14 +49,39 @@ typedef struct ElacTextEmitter ElacTextEmitter;
  * norms (ndocs length codes) and nulls (may be NULL: none) belong to the
  * caller, who may fill them until elac_text_emit_finish(), except that the
  * norms of a term's documents must be right when the term is emitted.
+ * positions: the section has positions.
  */
 extern ElacTextEmitter *elac_text_emit_begin(ElacSectionWriter *out, uint32 ndocs, const uint8 *norms,
-											 const ElacBitmap *nulls);
+											 const ElacBitmap *nulls, bool positions);
 
-/* Terms ascending and distinct; postings (> 0 of them) ascending by doc. */
+/*
+ * Terms ascending and distinct; postings (> 0 of them) ascending by doc.
+ * positions: the array that the postings' `where` points into; not looked at,
+ * and may be NULL, in a section without positions.
+ */
 extern void elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uint32 len,
-								const ElacPosting *postings, uint32 df);
+								const ElacPosting *postings, uint32 df, const uint16 *positions);
 extern void elac_text_emit_finish(ElacTextEmitter *emitter);
+
+/*
+ * A labelled column (a tsvector) is four sections one after the other, label D
+ * first, and a trailer.  Between begin and finish: for each label
+ * elac_text_emit_begin() .. elac_text_emit_finish(), then elac_text_labels_next().
+ * NULLs are given to label D's section and to no other.
+ */
+typedef struct ElacTextLabelWriter
+{
+	ElacSectionWriter *out;
+	uint64		head_start;
+	uint64		body_start;
+	int			nlabels;		/* labels written */
+	uint64		head_end[ELAC_LABELS];	/* from the column's start */
+	uint64		body_end[ELAC_LABELS];
+} ElacTextLabelWriter;
+
+extern void elac_text_labels_begin(ElacTextLabelWriter *labels, ElacSectionWriter *out);
+extern void elac_text_labels_next(ElacTextLabelWriter *labels);
+extern void elac_text_labels_finish(ElacTextLabelWriter *labels);
 
 /* Sorts postings by doc; spare has room for n. */
 extern void elac_postings_sort(ElacPosting *postings, ElacPosting *spare, uint32 n);
@@ -76,6 +124,8 @@ struct ElacTextReader
 	uint8	   *stored;			/* room for a compressed block */
 	void	   *zstd;			/* decompression context, made at first use */
 	MemoryContext context;		/* the reader's own */
+	bool		positions;		/* the section has positions */
+	ElacTextReader *labels[ELAC_LABELS];	/* of a labelled column, [0] the reader itself; else all NULL */
 };
 
 /* An entry of a dictionary. */
@@ -117,10 +167,32 @@ extern void elac_text_cursor_init(ElacTextCursor *cursor, ElacTextReader *reader
 extern bool elac_text_cursor_next(ElacTextCursor *cursor);
 extern void elac_text_cursor_close(ElacTextCursor *cursor);
 
+/* Moves to the first term that is not below this one; false when there is none. */
+extern bool elac_text_cursor_seek(ElacTextCursor *cursor, const char *bytes, uint32 len);
+
+/*
+ * Walks the terms that begin with a prefix, of both tiers, in order.  The
+ * entry is good until the next call; term and len are what it belongs to.
+ */
+typedef struct ElacTextPrefixWalk
+{
+	ElacTextCursor cursors[2];	/* by tier */
+	bool		started;
+	ElacTextTier at;			/* the cursor whose entry was given last */
+	uint32		prefix_len;
+	char		prefix[ELAC_TERM_MAX];
+	const char *term;
+	uint32		len;
+} ElacTextPrefixWalk;
+
+extern void elac_text_prefix_begin(ElacTextPrefixWalk *walk, ElacTextReader *reader, const char *prefix, uint32 len);
+extern bool elac_text_prefix_next(ElacTextPrefixWalk *walk, ElacTextEntry *entry);
+extern void elac_text_prefix_end(ElacTextPrefixWalk *walk);
+
 /* Raises: terms or postings of a section are not in order. */
 pg_noreturn extern void elac_text_corrupted_order(const ElacTextReader *reader);
 
-/* All postings of an entry; dst has room for entry->df. */
+/* All postings of an entry, `where` left out; dst has room for entry->df. */
 extern void elac_text_postings(ElacTextReader *reader, const ElacTextEntry *entry, ElacPosting *dst);
 
 /* Headers of a frequent term's blocks, checked and palloc'd; offsets[i] is block i's data in the body. */

@@ -49,8 +49,26 @@ check_dictionary(const ElacTextReader *reader, const ElacTextDictionaryRef *ref)
 		elac_corrupted(reader->name, "A dictionary of a text section lies outside of it.");
 }
 
-ElacTextReader *
-elac_text_open(const ElacSection *section, uint32 ndocs)
+/* What the head ends with. */
+static void
+read_trailer(const ElacSection *section, ElacTextTrailer *trailer)
+{
+	const char *name = elac_blob_name(section->head);
+
+	if (section->head_len < sizeof(ElacTextTrailer))
+		elac_corrupted(name, "A text section has only " UINT64_FORMAT " bytes.", section->head_len);
+	elac_section_read_head(section, section->head_len - sizeof(ElacTextTrailer), trailer, sizeof(ElacTextTrailer));
+	if (trailer->magic != ELAC_TEXT_MAGIC && trailer->magic != ELAC_TEXT_LABELS_MAGIC)
+		elac_corrupted(name, "A text section has wrong magic number 0x%08X.", trailer->magic);
+	if (trailer->version != ELAC_TEXT_VERSION)
+		elac_corrupted(name, "A text section has unknown version %u.", trailer->version);
+	if ((trailer->flags & ~ELAC_TEXT_HAS_POSITIONS) != 0)
+		elac_corrupted(name, "A text section has unknown flags 0x%04X.", trailer->flags);
+}
+
+/* Opens a section that has no labels. */
+static ElacTextReader *
+open_plain(const ElacSection *section, uint32 ndocs)
 {
 	ElacTextReader *reader = palloc0(sizeof(ElacTextReader));
 	ElacTextFooter *footer = &reader->footer;
@@ -61,13 +79,11 @@ elac_text_open(const ElacSection *section, uint32 ndocs)
 	reader->context = CurrentMemoryContext;
 	for (int tier = 0; tier < 2; tier++)
 		reader->block[tier].number = reader->range[tier].number = PG_UINT64_MAX;
-	if (head_len < sizeof(ElacTextFooter))
-		elac_corrupted(reader->name, "A text section has only " UINT64_FORMAT " bytes.", head_len);
+	read_trailer(section, &footer->trailer);
+	if (head_len < sizeof(ElacTextFooter) || footer->trailer.magic != ELAC_TEXT_MAGIC)
+		elac_corrupted(reader->name, "A text section has no footer.");
 	elac_section_read_head(section, head_len - sizeof(ElacTextFooter), footer, sizeof(ElacTextFooter));
-	if (footer->magic != ELAC_TEXT_MAGIC)
-		elac_corrupted(reader->name, "A text section has wrong magic number 0x%08X.", footer->magic);
-	if (footer->version != ELAC_TEXT_VERSION)
-		elac_corrupted(reader->name, "A text section has unknown version %u.", footer->version);
+	reader->positions = (footer->trailer.flags & ELAC_TEXT_HAS_POSITIONS) != 0;
 	if (footer->ndocs != ndocs || footer->nnull > ndocs || footer->nscored > ndocs - footer->nnull)
 		elac_corrupted(reader->name, "A text section counts %u documents in a segment of %u.", footer->ndocs, ndocs);
 	if (footer->nscored > footer->total_length || footer->npostings > footer->total_length ||
@@ -79,6 +95,45 @@ elac_text_open(const ElacSection *section, uint32 ndocs)
 	check_dictionary(reader, &footer->frequent);
 	check_dictionary(reader, &footer->rare);
 	return reader;
+}
+
+ElacTextReader *
+elac_text_open(const ElacSection *section, uint32 ndocs)
+{
+	ElacTextTrailer trailer;
+	ElacTextLabelsFooter footer;
+	ElacTextReader *readers[ELAC_LABELS];
+	const char *name = elac_blob_name(section->head);
+	uint64		head = 0;
+	uint64		body = 0;
+
+	read_trailer(section, &trailer);
+	if (trailer.magic == ELAC_TEXT_MAGIC)
+		return open_plain(section, ndocs);
+	if (section->head_len < sizeof(footer) || trailer.flags != 0)
+		elac_corrupted(name, "A labelled text section has a malformed footer.");
+	elac_section_read_head(section, section->head_len - sizeof(footer), &footer, sizeof(footer));
+	for (int label = 0; label < ELAC_LABELS; label++)
+	{
+		ElacSection part = *section;
+
+		if (footer.head_end[label] < head || footer.head_end[label] > section->head_len - sizeof(footer) ||
+			footer.body_end[label] < body || footer.body_end[label] > section->body_len)
+			elac_corrupted(name, "Label %d of a text section lies outside of it.", label);
+		part.head_offset += head;
+		part.head_len = footer.head_end[label] - head;
+		part.body_offset += body;
+		part.body_len = footer.body_end[label] - body;
+		readers[label] = open_plain(&part, ndocs);
+		if (label != ELAC_LABEL_D && (readers[label]->footer.nnull != 0 || readers[label]->positions != readers[0]->positions))
+			elac_corrupted(name, "Label %d of a text section does not suit label 0.", label);
+		head = footer.head_end[label];
+		body = footer.body_end[label];
+	}
+	if (head != section->head_len - sizeof(footer))
+		elac_corrupted(name, "The labels of a text section do not fill it.");
+	memcpy(readers[0]->labels, readers, sizeof(readers));
+	return readers[0];
 }
 
 ElacFieldStats
@@ -348,7 +403,7 @@ elac_text_lookup(ElacTextReader *reader, const char *bytes, uint32 len, ElacText
 ElacTextReader *
 elac_text_label(ElacTextReader *reader, int label)
 {
-	return label == ELAC_LABEL_D ? reader : NULL;
+	return label == ELAC_LABEL_D ? reader : reader->labels[label];
 }
 
 uint32
@@ -434,12 +489,105 @@ elac_text_cursor_next(ElacTextCursor *cursor)
 	return true;
 }
 
+bool
+elac_text_cursor_seek(ElacTextCursor *cursor, const char *bytes, uint32 len)
+{
+	ElacTextReader *reader = cursor->reader;
+	uint64		number = 0;
+
+	cursor->left = 0;
+	cursor->next_block = 0;
+	cursor->done = false;
+	if (find_block(reader, cursor->tier, bytes, len, &number))
+	{
+		uint32		first;
+
+		load_block(reader, cursor->tier, number, &cursor->block);
+		first = find_restart(reader, &cursor->block, bytes, len, &cursor->src);
+		cursor->next_block = number + 1;
+		cursor->left = cursor->block.nterms - first;
+		cursor->len = 0;
+	}
+	while (elac_text_cursor_next(cursor))
+		if (elac_term_compare(cursor->term, cursor->len, bytes, len) >= 0)
+			return true;
+	return false;
+}
+
 void
 elac_text_cursor_close(ElacTextCursor *cursor)
 {
 	if (cursor->block.raw != NULL)
 		pfree(cursor->block.raw);
 	cursor->block.raw = NULL;
+}
+
+/* ---- terms with a prefix ---- */
+
+void
+elac_text_prefix_begin(ElacTextPrefixWalk *walk, ElacTextReader *reader, const char *prefix, uint32 len)
+{
+	if (len > ELAC_TERM_MAX)
+		elog(ERROR, "a prefix of %u bytes is asked for", len);
+	for (int tier = 0; tier < 2; tier++)
+		elac_text_cursor_init(&walk->cursors[tier], reader, (ElacTextTier) tier);
+	walk->started = false;
+	walk->prefix_len = len;
+	memcpy(walk->prefix, prefix, len);
+}
+
+/* A cursor has left the prefix: it is done. */
+static void
+prefix_check(const ElacTextPrefixWalk *walk, ElacTextCursor *cursor)
+{
+	if (!cursor->done &&
+		(cursor->len < walk->prefix_len || memcmp(cursor->term, walk->prefix, walk->prefix_len) != 0))
+		cursor->done = true;
+}
+
+bool
+elac_text_prefix_next(ElacTextPrefixWalk *walk, ElacTextEntry *entry)
+{
+	ElacTextCursor *frequent = &walk->cursors[ELAC_TEXT_FREQUENT];
+	ElacTextCursor *rare = &walk->cursors[ELAC_TEXT_RARE];
+	ElacTextCursor *at = &walk->cursors[walk->at];
+
+	if (!walk->started)
+	{
+		for (int tier = 0; tier < 2; tier++)
+		{
+			elac_text_cursor_seek(&walk->cursors[tier], walk->prefix, walk->prefix_len);
+			prefix_check(walk, &walk->cursors[tier]);
+		}
+		walk->started = true;
+	}
+	else if (!at->done)
+	{
+		char		last[ELAC_TERM_MAX];
+		uint32		last_len = at->len;
+
+		memcpy(last, at->term, last_len);
+		if (elac_text_cursor_next(at) && elac_term_compare(last, last_len, at->term, at->len) >= 0)
+			elac_text_corrupted_order(at->reader);
+		prefix_check(walk, at);
+	}
+	if (frequent->done && rare->done)
+		return false;
+	walk->at = rare->done ||
+		(!frequent->done && elac_term_compare(frequent->term, frequent->len, rare->term, rare->len) < 0) ?
+		ELAC_TEXT_FREQUENT : ELAC_TEXT_RARE;
+	at = &walk->cursors[walk->at];
+	*entry = at->entry;
+	walk->term = at->term;
+	walk->len = at->len;
+	return true;
+}
+
+void
+elac_text_prefix_end(ElacTextPrefixWalk *walk)
+{
+	for (int tier = 0; tier < 2; tier++)
+		elac_text_cursor_close(&walk->cursors[tier]);
 }
 
 /* ---- postings ---- */
@@ -462,6 +610,7 @@ inline_postings(ElacTextReader *reader, const ElacTextEntry *entry, ElacPosting 
 		doc += gap >> 1;
 		dst[i].doc = (ElacDoc) doc;
 		dst[i].tf = (uint32) tf;
+		dst[i].where = 0;
 		doc++;
 		if (doc >= reader->footer.ndocs && i + 1 < entry->df)
 			elac_corrupted(reader->name, "The postings of a rare term go past the last document.");
@@ -564,6 +713,7 @@ elac_text_postings(ElacTextReader *reader, const ElacTextEntry *entry, ElacPosti
 		{
 			dst[i * ELAC_TEXT_BLOCK_DOCS + j].doc = docs[j];
 			dst[i * ELAC_TEXT_BLOCK_DOCS + j].tf = tfs[j];
+			dst[i * ELAC_TEXT_BLOCK_DOCS + j].where = 0;
 		}
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -302,6 +302,7 @@ collect_postings(const WriterTerm *term, const ElacDoc *doc_of_seq, ElacPosting 
 			seq += gap >> 1;
 			postings[n].doc = doc_of_seq ? doc_of_seq[seq] : (ElacDoc) seq;
 			postings[n].tf = (uint32) tf;
+			postings[n].where = 0;
 			n++;
 			seq++;
 		}
@@ -342,14 +343,14 @@ elac_text_writer_finish(ElacTextWriter *writer, const ElacDoc *doc_of_seq, uint3
 	}
 	postings = writer_alloc(writer, Max(max_df, 1) * sizeof(ElacPosting), 0);
 	spare = writer_alloc(writer, Max(max_df, 1) * sizeof(ElacPosting), 0);
-	emitter = elac_text_emit_begin(out, ndocs, norms, ndocs > 0 ? &nulls : NULL);
+	emitter = elac_text_emit_begin(out, ndocs, norms, ndocs > 0 ? &nulls : NULL, false);
 	for (uint64 i = 0; i < writer->nterms; i++)
 	{
 		const WriterTerm *term = keys[i].term;
 
 		collect_postings(term, doc_of_seq, postings);
 		elac_postings_sort(postings, spare, term->df);
-		elac_text_emit_term(emitter, term->bytes, term->len, postings, term->df);
+		elac_text_emit_term(emitter, term->bytes, term->len, postings, term->df, NULL);
 	}
 	elac_text_emit_finish(emitter);
 	MemoryContextDelete(writer->context);
