@@ -174,17 +174,29 @@ elac_segment_vector(ElacSegment *segment)
 	return segment->vector;
 }
 
+/*
+ * On a base the reader stays for later scans, and with it what it has looked
+ * up: statistics and scan of a query find each term once.
+ */
 ElacTextReader *
 elac_segment_text(ElacSegment *segment, int column)
 {
-	ElacSection section = reader_section(segment, column, ELAC_COLUMN_TEXT);
-
+	if (segment->texts[column] == NULL && segment->base != NULL)
+		segment->texts[column] = segment->base->texts[column];
 	if (segment->texts[column] == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(segment->context);
+		ElacSection section = reader_section(segment, column, ELAC_COLUMN_TEXT);
+		/* below the scan's context until it is complete: an error leaves nothing in a base */
+		MemoryContext context = AllocSetContextCreate(segment->context, "elacsym text section", ALLOCSET_SMALL_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(context);
 
 		segment->texts[column] = elac_text_open(&section, segment->ref.ndocs);
 		MemoryContextSwitchTo(old);
+		if (segment->base != NULL)
+		{
+			MemoryContextSetParent(context, segment->base->context);
+			segment->base->texts[column] = segment->texts[column];
+		}
 	}
 	return segment->texts[column];
 }

@@ -113,7 +113,8 @@ extern ElacSegmentBase *elac_segment_base(Relation index, const ElacSchema *sche
  * A segment opened on a base, which has to stay until it is closed, as have
  * type and codebook (always the same one) until the base goes.  index is the
  * relation of the base, opened by this scan: all segments open on one base
- * have the same.  Readers of texts and attributes are the segment's own.
+ * have the same.  Readers of vectors and texts are the base's, those of
+ * attributes the segment's own.
  */
 extern ElacSegment *elac_segment_open_base(ElacSegmentBase *base, Relation index, const ElacRowType *type,
 										   const ElacCodebook *codebook);

@@ -17,7 +17,9 @@ struct ElacSegmentBase
 	ElacBlobReader *head;
 	ElacBlobReader *body;
 	ElacDirectoryEntry entries[1 + ELAC_MAX_COLUMNS];
-	ElacVectorReader *vector;	/* opened on demand */
+	/* opened on demand */
+	ElacVectorReader *vector;
+	ElacTextReader *texts[ELAC_MAX_COLUMNS];
 };
 
 struct ElacSegment
@@ -30,7 +32,7 @@ struct ElacSegment
 	ElacBlobReader *head;
 	ElacBlobReader *body;
 	ElacDirectoryEntry *entries;	/* docmap, then columns in order */
-	ElacSegmentBase *base;		/* owns head, body, entries and vector; NULL: the segment does */
+	ElacSegmentBase *base;		/* owns head, body, entries, vector and texts; NULL: the segment does */
 	/* opened on demand, by position in the schema */
 	ElacVectorReader *vector;
 	ElacTextReader *texts[ELAC_MAX_COLUMNS];

@@ -41,6 +41,12 @@ extern void elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps
 
 /* ---- reading ---- */
 
+/*
+ * In CurrentMemoryContext, as is all that the reader keeps.  A process keeps
+ * readers of LOCAL segments from query to query (segment/reader.c): between
+ * calls they hold no pins, an error in one leaves them usable, and what they
+ * keep to themselves is bounded.
+ */
 extern ElacTextReader *elac_text_open(const ElacSection *section, uint32 ndocs);
 extern ElacFieldStats elac_text_stats(const ElacTextReader *reader);
 
