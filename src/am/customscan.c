@@ -11,7 +11,8 @@
  * ordering operator of an elacsym index.  custom_exprs holds the ordering
  * expression and then the clauses evaluated inside the index; custom_private
  * the index's OID, the position of the ordered column, how many rows the LIMIT
- * will take (0: unknown), and whether the order's value is only an order.
+ * will take (0: unknown), whether the order's value is only an order, and the
+ * number of the parameter that carries the scan's value into expressions.
  */
 #include "postgres.h"
 
@@ -27,6 +28,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paramassign.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/restrictinfo.h"
@@ -193,14 +195,26 @@ path_order_is_alone(PlannerInfo *root)
 		parse->distinctClause == NIL && !parse->hasWindowFuncs;
 }
 
-/* Is the order's value computed for nobody to see?  Above a join the scan cannot give it. */
+/* Is the order a text's score?  The scan's is the operator's, to the last bit. */
 static bool
-path_order_is_hidden(PlannerInfo *root, RelOptInfo *rel, Expr *order)
+order_is_text(const OpExpr *order)
+{
+	return exprType(lsecond(order->args)) != exprType(linitial(order->args));
+}
+
+/*
+ * Will the scan's value be handed up instead of being computed from the row
+ * (custom_init_value)?  Above a join the scan cannot give it.
+ */
+static bool
+path_order_is_known(PlannerInfo *root, RelOptInfo *rel, Expr *order)
 {
 	ListCell   *cell;
 
 	if (!elac_cost_is_whole_query(root, rel))
 		return false;
+	if (order_is_text((OpExpr *) order))
+		return true;
 	foreach(cell, root->processed_tlist)
 	{
 		TargetEntry *target = lfirst_node(TargetEntry, cell);
@@ -214,8 +228,8 @@ path_order_is_hidden(PlannerInfo *root, RelOptInfo *rel, Expr *order)
 /*
  * As cost_index() does for an index scan that returns rows in no order of the
  * heap.  The planner will add the distance of each row returned, which is not
- * computed anew when nobody sees it (custom_init_projection); where it is, this
- * path is still the better one of two equals.
+ * computed anew when the scan's serves; where it is, this path is still the
+ * better one of two equals.
  */
 static void
 path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, OpExpr *order, List *clauses,
@@ -238,7 +252,7 @@ path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPat
 	path->path.total_cost = total + qual.startup + path->path.pathtarget->cost.startup +
 		pages * random_page_cost + tuples * (cpu_tuple_cost + qual.per_tuple) +
 		rel->rows * path->path.pathtarget->cost.per_tuple;
-	if (!path_order_is_hidden(root, rel, (Expr *) order))
+	if (!path_order_is_known(root, rel, (Expr *) order))
 		distance.per_tuple = Min(distance.per_tuple, cpu_operator_cost);
 	else if (*rows > 0)
 		path->path.startup_cost = Max(path->path.startup_cost - Min(root->limit_tuples, rel->rows) * distance.per_tuple, 0);
@@ -348,7 +362,8 @@ custom_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	scan->scan.scanrelid = rel->relid;
 	scan->flags = path->flags;
 	scan->custom_exprs = lcons(lsecond(path->custom_private), extract_actual_clauses(pushed, false));
-	scan->custom_private = (List *) linitial(path->custom_private);
+	scan->custom_private = lappend(list_copy((List *) linitial(path->custom_private)),
+								   makeInteger(assign_special_exec_param(root)));
 	scan->methods = &plan_methods;
 	return (Plan *) scan;
 }
@@ -362,7 +377,8 @@ typedef struct CustomState
 	int			column;
 	double		rows;			/* that the LIMIT will take, 0: unknown */
 	ExprState  *order_argument;
-	ExprState  *order;			/* the distance, for rows that EvalPlanQual() brings; NULL: nobody asks */
+	int			value;			/* parameter that carries the scan's value */
+	ExprState  *order;			/* the same from the row, where EvalPlanQual() brings it; NULL: nobody asks */
 	ElacCondition *condition;
 	ExprState  *recheck;		/* clauses evaluated inside the index, for EvalPlanQual */
 	MemoryContext context;		/* of the current (re)scan */
@@ -371,63 +387,104 @@ typedef struct CustomState
 	IndexFetchTableData *fetch;
 } CustomState;
 
+/* What stands for the order in expressions over the node's rows. */
+typedef struct ValueContext
+{
+	Expr	   *order;
+	int			parameter;
+	bool		found;
+} ValueContext;
+
+static Node *
+value_make(ValueContext *context)
+{
+	Param	   *param = makeNode(Param);
+
+	param->paramkind = PARAM_EXEC;
+	param->paramid = context->parameter;
+	param->paramtype = exprType((Node *) context->order);
+	param->paramtypmod = -1;
+	param->location = -1;
+	context->found = true;
+	return (Node *) param;
+}
+
+/* The expression with the scan's value wherever the order stands in it. */
+static Node *
+value_mutator(Node *node, void *arg)
+{
+	ValueContext *context = (ValueContext *) arg;
+
+	if (node == NULL)
+		return NULL;
+	if (equal(node, context->order))
+		return value_make(context);
+	return expression_tree_mutator(node, value_mutator, arg);
+}
+
+/* The same for entries of the target list that are the order and that nobody sees. */
+static List *
+value_hidden_targets(List *targets, ValueContext *context)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, targets)
+	{
+		TargetEntry *target = lfirst_node(TargetEntry, cell);
+
+		if (target->resjunk && equal(target->expr, context->order))
+		{
+			target = flatCopyTargetEntry(target);
+			target->expr = (Expr *) value_make(context);
+		}
+		result = lappend(result, target);
+	}
+	return result;
+}
+
 /*
  * Gives the node a slot of the table's own kind in place of the virtual one
  * that the executor made, and the expressions that were made for it.  Rows go
  * into it as they are, system columns and all, and so do those that
  * EvalPlanQual() puts there when it fetches a row again.
+ *
+ * The scan knows the order's value: to compute it from the row means to
+ * analyse the row's text again, or to read the vector again, which costs as
+ * much as finding the row.  A text's score is the operator's, so the scan's is
+ * taken everywhere, inside of other expressions and in conditions, too.  A
+ * distance is taken where it serves as an order alone: it may be an estimate.
+ * True when the scan's value is used.
  */
-static void
-custom_init_slot(CustomScanState *node, EState *estate)
+static bool
+custom_init_expressions(CustomScanState *node, EState *estate, Expr *order, bool alone, int parameter)
 {
 	Scan	   *plan = (Scan *) node->ss.ps.plan;
 	Relation	table = node->ss.ss_currentRelation;
+	ValueContext context = {order, parameter, false};
+	List	   *targets = plan->plan.targetlist;
+	List	   *qual = plan->plan.qual;
+	bool		project;
+
+	if (order_is_text((OpExpr *) order))
+		targets = (List *) value_mutator((Node *) targets, &context);
+	else if (alone)
+		targets = value_hidden_targets(targets, &context);
+	project = context.found;
+	if (order_is_text((OpExpr *) order))
+		qual = (List *) value_mutator((Node *) qual, &context);
 
 	node->ss.ps.subPlan = NIL;	/* the expressions bring them again */
 	ExecInitScanTupleSlot(estate, &node->ss, RelationGetDescr(table), table_slot_callbacks(table));
-	node->ss.ps.qual = ExecInitQual(plan->plan.qual, &node->ss.ps);
-}
-
-/*
- * The query's order is computed by an expression that nobody sees, when it is
- * not also selected (resjunk) and alone.  The scan knows its value: reading
- * the vector again for it would cost as much as finding the row.  A
- * CaseTestExpr at the top of an expression is whatever
- * econtext->caseValue_datum says.  True when the scan's value has been put
- * into the result.
- */
-static bool
-custom_init_projection(CustomScanState *node, Expr *order, bool alone)
-{
-	Scan	   *plan = (Scan *) node->ss.ps.plan;
-	List	   *targets = NIL;
-	bool		found = false;
-	ListCell   *cell;
-
-	foreach(cell, plan->plan.targetlist)
-	{
-		TargetEntry *target = lfirst_node(TargetEntry, cell);
-
-		if (alone && target->resjunk && equal(target->expr, order))
-		{
-			CaseTestExpr *known = makeNode(CaseTestExpr);
-
-			known->typeId = exprType((Node *) order);
-			known->typeMod = -1;
-			target = flatCopyTargetEntry(target);
-			target->expr = (Expr *) known;
-			found = true;
-		}
-		targets = lappend(targets, target);
-	}
-	if (found)
+	node->ss.ps.qual = ExecInitQual(qual, &node->ss.ps);
+	if (project)
 		/* the slot for the result is there: the executor has made a projection, too */
 		node->ss.ps.ps_ProjInfo = ExecBuildProjectionInfo(targets, node->ss.ps.ps_ExprContext,
 														  node->ss.ps.ps_ResultTupleSlot, &node->ss.ps,
-														  RelationGetDescr(node->ss.ss_currentRelation));
+														  RelationGetDescr(table));
 	else
 		ExecAssignScanProjectionInfoWithVarno(&node->ss, plan->scanrelid);
-	return found;
+	return context.found;
 }
 
 static void
@@ -439,8 +496,8 @@ custom_begin(CustomScanState *node, EState *estate, int eflags)
 	List	   *clauses = list_copy_tail(plan->custom_exprs, 1);
 	ElacTarget	target;
 
-	custom_init_slot(node, estate);
-	if (custom_init_projection(node, (Expr *) order, boolVal(lfourth(plan->custom_private))))
+	state->value = intVal(list_nth(plan->custom_private, 4));
+	if (custom_init_expressions(node, estate, (Expr *) order, boolVal(lfourth(plan->custom_private)), state->value))
 		state->order = ExecInitExpr((Expr *) order, &node->ss.ps);
 	state->index = index_open((Oid) intVal(linitial(plan->custom_private)), AccessShareLock);
 	state->column = intVal(lsecond(plan->custom_private));
@@ -498,14 +555,20 @@ custom_open_scan(CustomState *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* What custom_init_projection() has put in place of the order. */
+/* The value of the row at hand, for the expressions that ask for it. */
 static void
-custom_set_distance(ExprContext *econtext, double distance, bool isnull)
+custom_set_value(CustomState *state, double value, bool isnull)
 {
-	MemoryContext old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	ParamExecData *param = &econtext->ecxt_param_exec_vals[state->value];
+	MemoryContext old;
 
-	econtext->caseValue_datum = isnull ? (Datum) 0 : Float8GetDatum(distance);
-	econtext->caseValue_isNull = isnull;
+	if (state->order == NULL)
+		return;
+	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	param->execPlan = NULL;
+	param->value = isnull ? (Datum) 0 : Float8GetDatum(value);
+	param->isnull = isnull;
 	MemoryContextSwitchTo(old);
 }
 
@@ -530,7 +593,7 @@ custom_next(ScanState *node)
 			continue;
 		pgstat_count_index_tuples(state->index, 1);
 		pgstat_count_heap_fetch(state->index);
-		custom_set_distance(node->ps.ps_ExprContext, result.distance, result.isnull);
+		custom_set_value(state, result.distance, result.isnull);
 		return slot;
 	}
 	return NULL;
@@ -548,9 +611,9 @@ custom_recheck(ScanState *node, TupleTableSlot *slot)
 	if (state->order != NULL)
 	{
 		bool		isnull;
-		Datum		distance = ExecEvalExprSwitchContext(state->order, econtext, &isnull);
+		Datum		value = ExecEvalExprSwitchContext(state->order, econtext, &isnull);
 
-		custom_set_distance(econtext, isnull ? 0.0 : DatumGetFloat8(distance), isnull);
+		custom_set_value(state, isnull ? 0.0 : DatumGetFloat8(value), isnull);
 	}
 	return true;
 }
