@@ -74,7 +74,7 @@ elac_segment_builder_begin(Relation index, const ElacRowType *type, const ElacCo
 	for (int i = 0; i < schema->ncolumns; i++)
 	{
 		if (schema->columns[i].kind == ELAC_COLUMN_TEXT)
-			builder->texts[i] = elac_text_writer_begin();
+			builder->texts[i] = elac_text_writer_begin((ElacTextType) schema->columns[i].element, schema->columns[i].flags);
 		else if (schema->columns[i].kind == ELAC_COLUMN_ATTR)
 			builder->attrs[i] = elac_attr_writer_begin(&type->attr[i]);
 	}

@@ -54,7 +54,7 @@ elac_segment_stream_begin(Relation index, const ElacRowType *type, const ElacCod
 		if (schema->columns[i].kind == ELAC_COLUMN_VECTOR)
 			stream->vector = elac_vector_writer_begin_cut(codebook, schema->columns[i].bits, cut, spool_bytes);
 		else if (schema->columns[i].kind == ELAC_COLUMN_TEXT)
-			stream->texts[i] = elac_text_writer_begin();
+			stream->texts[i] = elac_text_writer_begin((ElacTextType) schema->columns[i].element, schema->columns[i].flags);
 		else if (schema->columns[i].kind == ELAC_COLUMN_ATTR)
 			stream->attrs[i] = elac_attr_writer_begin(&type->attr[i]);
 	}

@@ -8,6 +8,8 @@
 
 #include "elacsym.h"
 
+#include "storage/buffile.h"
+
 #include "base/bitmap.h"
 #include "storage/blob.h"
 #include "text/analyze.h"
@@ -17,11 +19,15 @@
 
 typedef struct ElacTextWriter ElacTextWriter;
 
-/* Collects in memory, in CurrentMemoryContext's child of its own. */
-extern ElacTextWriter *elac_text_writer_begin(void);
+/*
+ * Collects a column's rows in memory, in CurrentMemoryContext's child of its
+ * own.  type: what the column holds; flags: ELAC_TEXT_POSITIONS keeps positions.
+ */
+extern ElacTextWriter *elac_text_writer_begin(ElacTextType type, int flags);
 
 /* Adds row seq = 0, 1, 2, ... in order of arrival. */
 extern void elac_text_writer_add(ElacTextWriter *writer, const ElacTermVector *terms);
+extern uint32 elac_text_writer_nrows(const ElacTextWriter *writer);
 extern Size elac_text_writer_memory(const ElacTextWriter *writer);
 
 /*
@@ -29,6 +35,49 @@ extern Size elac_text_writer_memory(const ElacTextWriter *writer);
  * permutation of 0 .. ndocs-1), NULL = identity.  Frees the writer.
  */
 extern void elac_text_writer_finish(ElacTextWriter *writer, const ElacDoc *doc_of_seq, uint32 ndocs, ElacSectionWriter *out);
+
+/* Forgets all rows: the next one has seq 0 again. */
+extern void elac_text_writer_reset(ElacTextWriter *writer);
+extern void elac_text_writer_end(ElacTextWriter *writer);
+
+/*
+ * A run: what a writer has collected, moved to a temporary file when there is
+ * more of it than memory.  It is plain data: another process that opens the
+ * same file may use it.
+ */
+typedef struct ElacTextRunFile
+{
+	BufFile    *file;
+	uint64		size;			/* bytes written; runs are appended */
+} ElacTextRunFile;
+
+typedef struct ElacTextRun
+{
+	uint32		nrows;
+	uint32		reserved;		/* 0 */
+	uint64		start;			/* in its file */
+	uint64		end[ELAC_LABELS];	/* of each label's part */
+	uint64		nterms[ELAC_LABELS];
+} ElacTextRun;
+
+/* Moves the writer's rows to the file and resets it. */
+extern void elac_text_writer_spill(ElacTextWriter *writer, ElacTextRunFile *file, ElacTextRun *run);
+
+typedef struct ElacTextRunSource
+{
+	ElacTextWriter *writer;		/* rows that are in memory; else NULL */
+	ElacTextRunFile *file;		/* where run lies */
+	ElacTextRun run;
+	const ElacDoc *doc_of_seq;	/* by row; ELAC_INVALID_DOC: not in this section; NULL: identity */
+} ElacTextRunSource;
+
+/*
+ * Writes a section of ndocs documents from runs; all may be used again.  The
+ * bytes are those that one writer with all rows would give.  memory bounds the
+ * buffers, 8 kB a run at least.
+ */
+extern void elac_text_write_runs(ElacTextType type, int flags, ElacTextRunSource *sources, int nsources, uint32 ndocs,
+								 Size memory, ElacSectionWriter *out);
 
 typedef struct ElacTextReader ElacTextReader;
 

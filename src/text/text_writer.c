@@ -1,82 +1,53 @@
 /*
  * text_writer.c
- *	  Collects the rows of a new segment in memory: a hash table from term to
- *	  postings in order of arrival, turned into a section at the end.
+ *	  Collects rows in memory: for each label of a column a hash table from
+ *	  term to postings in order of arrival.  What has been collected is a run:
+ *	  it becomes a section, or moves to a file and becomes part of one later
+ *	  (text_run.c).
  *
- * Everything lies in one memory context of the writer's; terms, entries and
- * postings in large blocks cut up by arena_alloc(), because half a million
- * palloc headers would cost more than the postings of rare terms.
+ * Terms and postings lie in large blocks cut up by writer_arena(), because
+ * half a million palloc headers would cost more than the postings of rare
+ * terms.  A row's terms are looked up together, so that the processor waits
+ * for several cache lines at once.
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
 
-#include "base/varint.h"
-#include "text/text_private.h"
+#include "base/bytes.h"
+#include "text/text_run.h"
 
-#define ARENA_BLOCK (256 * 1024)
-#define CHUNK_FIRST 12			/* bytes of postings in a term's first chunk */
+#define ARENA_BLOCK_MIN ((Size) 8 * 1024)
+#define ARENA_BLOCK_MAX ((Size) 256 * 1024)
+#define CHUNK_FIRST 32			/* bytes of a term's first chunk, header included */
 #define CHUNK_MAX 4096
-
-/* A piece of a term's postings: (gap << 1 | tf > 1), [tf] as LEB128. */
-typedef struct PostingChunk
-{
-	struct PostingChunk *next;
-	uint32		used;
-	uint32		room;
-	uint8		bytes[FLEXIBLE_ARRAY_MEMBER];
-} PostingChunk;
-
-typedef struct WriterTerm
-{
-	const char *bytes;
-	uint32		len;
-	uint32		hash;
-	uint32		df;
-	uint32		next_seq;		/* last row that has the term, plus one */
-	PostingChunk *first;
-	PostingChunk *last;
-} WriterTerm;
-
-/* For sorting: most comparisons are decided by the first eight bytes. */
-typedef struct SortKey
-{
-	uint64		prefix;			/* big-endian, zero-padded */
-	const WriterTerm *term;
-} SortKey;
-
-struct ElacTextWriter
-{
-	MemoryContext context;
-	Size		memory;			/* bytes taken from context */
-	uint8	   *arena;			/* rest of the newest block */
-	Size		arena_left;
-	WriterTerm **slots;			/* open addressing, a power of two */
-	uint64		nslots;
-	uint64		nterms;
-	uint8	   *norms;			/* by seq */
-	uint64	   *nulls;			/* bits by seq */
-	uint64		rows_room;		/* multiple of 64 */
-	uint32		nrows;
-};
+#define TERMS_BLOCK 256			/* terms allocated together */
+#define TERMS_LINE 64			/* their alignment */
+#define SLOTS_MIN 1024
+#define LOOKUPS 32				/* terms looked up together */
 
 static void *
-writer_alloc(ElacTextWriter *writer, Size size, int flags)
+writer_alloc(ElacTextWriter *writer, MemoryContext context, Size size, int flags)
 {
 	writer->memory += size;
-	return MemoryContextAllocExtended(writer->context, size, flags | MCXT_ALLOC_HUGE);
+	if (context == writer->run_context)
+		writer->run_memory += size;
+	return MemoryContextAllocExtended(context, size, flags | MCXT_ALLOC_HUGE);
 }
 
+/* Blocks grow with what is there, so that a small writer is small. */
 static void *
-arena_alloc(ElacTextWriter *writer, Size size)
+writer_arena(ElacTextWriter *writer, Size size)
 {
 	void	   *result;
 
 	size = MAXALIGN(size);
 	if (size > writer->arena_left)
 	{
-		writer->arena_left = Max(size, ARENA_BLOCK);
-		writer->arena = writer_alloc(writer, writer->arena_left, 0);
+		Size		block = Min(Max(writer->run_memory / 8, ARENA_BLOCK_MIN), ARENA_BLOCK_MAX);
+
+		writer->arena_left = Max(size, block);
+		writer->arena = writer_alloc(writer, writer->run_context, writer->arena_left, 0);
 	}
 	result = writer->arena;
 	writer->arena += size;
@@ -85,14 +56,15 @@ arena_alloc(ElacTextWriter *writer, Size size)
 }
 
 ElacTextWriter *
-elac_text_writer_begin(void)
+elac_text_writer_begin(ElacTextType type, int flags)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym text writer", ALLOCSET_DEFAULT_SIZES);
 	ElacTextWriter *writer = MemoryContextAllocZero(context, sizeof(ElacTextWriter));
 
 	writer->context = context;
-	writer->nslots = 1024;
-	writer->slots = writer_alloc(writer, writer->nslots * sizeof(WriterTerm *), MCXT_ALLOC_ZERO);
+	writer->run_context = AllocSetContextCreate(context, "elacsym text run", ALLOCSET_DEFAULT_SIZES);
+	writer->nlabels = type == ELAC_TEXT_TSVECTOR ? ELAC_LABELS : 1;
+	writer->positions = (flags & ELAC_TEXT_POSITIONS) != 0;
 	return writer;
 }
 
@@ -102,104 +74,272 @@ elac_text_writer_memory(const ElacTextWriter *writer)
 	return writer->memory;
 }
 
-/* FNV-1a, stirred so that the low bits depend on all bytes. */
-static uint32
+uint32
+elac_text_writer_nrows(const ElacTextWriter *writer)
+{
+	return writer->nrows;
+}
+
+void
+elac_text_writer_reset(ElacTextWriter *writer)
+{
+	MemoryContextReset(writer->run_context);
+	writer->memory -= writer->run_memory;
+	writer->run_memory = 0;
+	writer->arena = NULL;
+	writer->arena_left = 0;
+	for (int label = 0; label < writer->nlabels; label++)
+	{
+		ElacTextTable *table = &writer->tables[label];
+
+		if (table->nslots > 0)
+			memset(table->slots, 0, table->nslots * sizeof(ElacTextSlot));
+		table->nterms = 0;
+		table->blocks = NULL;
+		table->blocks_room = 0;
+	}
+	if (writer->rows_room > 0)
+		memset(writer->nulls, 0, writer->rows_room / 8);
+	writer->nrows = 0;
+}
+
+void
+elac_text_writer_end(ElacTextWriter *writer)
+{
+	MemoryContextDelete(writer->context);
+}
+
+/* ---- the table of terms ---- */
+
+/* Eight bytes a step; the low bits, which choose the slot, depend on all of them. */
+static inline uint32
 hash_term(const char *bytes, uint32 len)
 {
-	uint64		hash = UINT64CONST(14695981039346656037);
+	const uint8 *p = (const uint8 *) bytes;
+	uint64		hash = len * UINT64CONST(0x9E3779B97F4A7C15);
+	uint64		last = 0;
 
-	for (uint32 i = 0; i < len; i++)
-		hash = (hash ^ (uint8) bytes[i]) * UINT64CONST(1099511628211);
-	return (uint32) ((hash ^ (hash >> 32)) * 0x9E3779B1u) ^ (uint32) (hash >> 17);
+	for (; len >= 8; p += 8, len -= 8)
+	{
+		hash = (hash ^ elac_get_u64(p)) * UINT64CONST(0xD6E8FEB86659FD93);
+		hash ^= hash >> 32;
+	}
+	if (len >= 4)
+		last = (uint64) elac_get_u32(p) << 32 | elac_get_u32(p + len - 4);
+	else if (len > 0)
+		last = (uint64) p[0] << 16 | (uint64) p[len / 2] << 8 | p[len - 1];
+	hash = (hash ^ last) * UINT64CONST(0xD6E8FEB86659FD93);
+	return (uint32) (hash >> 32) ^ (uint32) (hash >> 15);
+}
+
+static inline ElacTextTerm *
+table_term(const ElacTextTable *table, uint32 number)
+{
+	return &table->blocks[number / TERMS_BLOCK][number % TERMS_BLOCK];
 }
 
 static void
-grow_slots(ElacTextWriter *writer)
+table_set_slots(ElacTextWriter *writer, ElacTextTable *table, uint64 nslots)
 {
-	uint64		nslots = writer->nslots * 2;
-	WriterTerm **slots = writer_alloc(writer, nslots * sizeof(WriterTerm *), MCXT_ALLOC_ZERO);
+	ElacTextSlot *slots = writer_alloc(writer, writer->context, nslots * sizeof(ElacTextSlot), MCXT_ALLOC_ZERO);
 
-	for (uint64 i = 0; i < writer->nslots; i++)
+	for (uint64 i = 0; i < table->nslots; i++)
 	{
-		uint64		at;
+		uint64		at = table->slots[i].hash & (nslots - 1);
 
-		if (writer->slots[i] == NULL)
+		if (table->slots[i].number == 0)
 			continue;
-		at = writer->slots[i]->hash & (nslots - 1);
-		while (slots[at] != NULL)
+		while (slots[at].number != 0)
 			at = (at + 1) & (nslots - 1);
-		slots[at] = writer->slots[i];
+		slots[at] = table->slots[i];
 	}
-	pfree(writer->slots);
-	writer->memory -= writer->nslots * sizeof(WriterTerm *);
-	writer->slots = slots;
-	writer->nslots = nslots;
+	if (table->nslots > 0)
+	{
+		pfree(table->slots);
+		writer->memory -= table->nslots * sizeof(ElacTextSlot);
+	}
+	table->slots = slots;
+	table->nslots = nslots;
 }
 
-static WriterTerm *
-find_or_add(ElacTextWriter *writer, const char *bytes, uint32 len)
+/* Room for so many more terms, so that none moves while they are looked up. */
+static inline void
+table_reserve(ElacTextWriter *writer, ElacTextTable *table, uint32 n)
 {
-	uint32		hash = hash_term(bytes, len);
-	uint64		at = hash & (writer->nslots - 1);
-	WriterTerm *term;
-	char	   *copy;
-
-	while ((term = writer->slots[at]) != NULL)
+	if (table->nterms + n > table->nslots / 4 * 3)
 	{
-		if (term->hash == hash && term->len == len && memcmp(term->bytes, bytes, len) == 0)
-			return term;
-		at = (at + 1) & (writer->nslots - 1);
+		if (table->nterms + n >= UINT32_MAX / 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("a text column of a segment cannot have more than %u distinct lexemes", UINT32_MAX / 2)));
+		table_set_slots(writer, table, Max(table->nslots * 2, SLOTS_MIN));
 	}
-	term = arena_alloc(writer, sizeof(WriterTerm));
+}
+
+static ElacTextTerm *
+table_add(ElacTextWriter *writer, ElacTextTable *table, const char *bytes, uint32 len)
+{
+	uint64		block = table->nterms / TERMS_BLOCK;
+	ElacTextTerm *term;
+
+	if (table->nterms % TERMS_BLOCK == 0)
+	{
+		char	   *terms = writer_alloc(writer, writer->run_context, TERMS_BLOCK * sizeof(ElacTextTerm) + TERMS_LINE, 0);
+
+		if (block == table->blocks_room)
+		{
+			uint64		room = Max(table->blocks_room * 2, 64);
+			ElacTextTerm **blocks = writer_alloc(writer, writer->run_context, room * sizeof(ElacTextTerm *), 0);
+
+			if (block > 0)
+			{
+				memcpy(blocks, table->blocks, block * sizeof(ElacTextTerm *));
+				pfree(table->blocks);
+				writer->memory -= block * sizeof(ElacTextTerm *);
+				writer->run_memory -= block * sizeof(ElacTextTerm *);
+			}
+			table->blocks = blocks;
+			table->blocks_room = room;
+		}
+		table->blocks[block] = (ElacTextTerm *) TYPEALIGN(TERMS_LINE, terms);
+	}
+	term = table_term(table, (uint32) table->nterms);
+	table->nterms++;
 	memset(term, 0, sizeof(*term));
-	copy = arena_alloc(writer, len);
-	memcpy(copy, bytes, len);
-	term->bytes = copy;
 	term->len = len;
-	term->hash = hash;
-	writer->slots[at] = term;
-	writer->nterms++;
-	if (writer->nterms > writer->nslots - writer->nslots / 4)
-		grow_slots(writer);
+	if (len <= ELAC_TEXT_INLINE)
+		memcpy(term->u.inlined, bytes, len);
+	else
+	{
+		char	   *copy = writer_arena(writer, len);
+
+		memcpy(copy, bytes, len);
+		term->u.bytes = copy;
+	}
 	return term;
 }
 
-static void
-append_posting(ElacTextWriter *writer, WriterTerm *term, uint32 seq, uint32 tf)
+/* The term, from this slot on; made when it is not there. */
+static inline ElacTextTerm *
+table_find(ElacTextWriter *writer, ElacTextTable *table, uint32 hash, const char *bytes, uint32 len)
 {
-	uint8		packed[2 * ELAC_VARINT_MAX];
-	Size		len = elac_varint_put(packed, (uint64) (seq - term->next_seq) << 1 | (tf > 1));
-	PostingChunk *chunk = term->last;
+	uint64		mask = table->nslots - 1;
+	uint64		at = hash & mask;
 
-	if (tf > 1)
-		len += elac_varint_put(packed + len, tf);
-	if (chunk == NULL || chunk->room - chunk->used < len)
+	for (; table->slots[at].number != 0; at = (at + 1) & mask)
 	{
-		uint32		room = chunk == NULL ? CHUNK_FIRST : Min(chunk->room * 2, CHUNK_MAX);
+		ElacTextTerm *term;
 
-		room = Max(room, (uint32) len);
-		chunk = arena_alloc(writer, offsetof(PostingChunk, bytes) + room);
-		chunk->next = NULL;
-		chunk->used = 0;
-		chunk->room = room;
-		if (term->last == NULL)
-			term->first = chunk;
-		else
-			term->last->next = chunk;
-		term->last = chunk;
+		if (table->slots[at].hash != hash)
+			continue;
+		term = table_term(table, table->slots[at].number - 1);
+		if (term->len == len && memcmp(elac_text_term_bytes(term), bytes, len) == 0)
+			return term;
 	}
-	memcpy(chunk->bytes + chunk->used, packed, len);
-	chunk->used += (uint32) len;
+	table->slots[at].hash = hash;
+	table->slots[at].number = (uint32) table->nterms + 1;
+	return table_add(writer, table, bytes, len);
+}
+
+/* ---- postings ---- */
+
+static inline uint8 *
+put_number(uint8 *dst, uint64 value)
+{
+	while (value >= 0x80)
+	{
+		*dst++ = (uint8_t) (value | 0x80);
+		value >>= 7;
+	}
+	*dst++ = (uint8) value;
+	return dst;
+}
+
+/* See text_run.h; returns where it ends. */
+static inline uint8 *
+put_posting(uint8 *dst, uint64 gap, const ElacTerm *from, bool positions)
+{
+	uint32		before = 0;
+
+	if (!positions)
+	{
+		dst = put_number(dst, gap << 1 | (from->tf > 1));
+		return from->tf > 1 ? put_number(dst, from->tf) : dst;
+	}
+	dst = put_number(dst, gap << 2 | (uint64) (from->npositions != from->tf) << 1 | (from->tf > 1));
+	if (from->tf > 1)
+		dst = put_number(dst, from->tf);
+	if (from->npositions != from->tf)
+		dst = put_number(dst, from->npositions);
+	for (uint32 i = 0; i < from->npositions; i++)
+	{
+		dst = put_number(dst, (uint16) (from->positions[i] - before));
+		before = from->positions[i];
+	}
+	return dst;
+}
+
+/* A chunk with room for so many bytes, twice as large as the last one. */
+static void
+add_chunk(ElacTextWriter *writer, ElacTextTerm *term, Size need)
+{
+	Size		size = CHUNK_FIRST;
+	ElacTextChunk *chunk;
+
+	if (term->last != NULL)
+	{
+		term->last->used = (uint32) (term->tail - term->last->bytes);
+		size = Min((offsetof(ElacTextChunk, bytes) + term->last->used + term->tail_left) * 2, CHUNK_MAX);
+	}
+	size = MAXALIGN(Max(size, offsetof(ElacTextChunk, bytes) + need));
+	chunk = writer_arena(writer, size);
+	chunk->next = NULL;
+	chunk->used = 0;
+	if (term->last == NULL)
+		term->first = chunk;
+	else
+		term->last->next = chunk;
+	term->last = chunk;
+	term->tail = chunk->bytes;
+	term->tail_left = (uint32) (size - offsetof(ElacTextChunk, bytes));
+}
+
+static inline void
+append_posting(ElacTextWriter *writer, ElacTextTerm *term, uint32 seq, const ElacTerm *from)
+{
+	uint64		gap = seq - term->next_seq;
+	Size		most = 16 + (writer->positions ? from->npositions * 3 : 0);
+
+	Assert(from->tf > 0 && from->npositions <= ELAC_POSITIONS_MAX);
+	if (most <= term->tail_left)
+	{
+		uint8	   *end = put_posting(term->tail, gap, from, writer->positions);
+
+		term->tail_left -= (uint32) (end - term->tail);
+		term->tail = end;
+	}
+	else
+	{
+		uint8		bytes[ELAC_TEXT_POSTING_MAX];
+		uint32		len = (uint32) (put_posting(bytes, gap, from, writer->positions) - bytes);
+
+		if (len > term->tail_left)
+			add_chunk(writer, term, len);
+		memcpy(term->tail, bytes, len);
+		term->tail += len;
+		term->tail_left -= len;
+	}
 	term->df++;
 	term->next_seq = seq + 1;
 }
 
-/* Makes room for one more row's norm and NULL bit. */
+/* ---- rows ---- */
+
+/* Makes room for one more row's norms and NULL bit. */
 static void
 grow_rows(ElacTextWriter *writer)
 {
 	uint64		room = Max(writer->rows_room * 2, 1024);
-	uint8	   *norms;
 	uint64	   *nulls;
 
 	if (writer->nrows < writer->rows_room)
@@ -208,19 +348,58 @@ grow_rows(ElacTextWriter *writer)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a segment cannot hold more than %u rows", UINT32_MAX - 1)));
-	norms = writer_alloc(writer, room, 0);
-	nulls = writer_alloc(writer, room / 8, MCXT_ALLOC_ZERO);
-	if (writer->nrows > 0)
+	nulls = writer_alloc(writer, writer->context, room / 8, MCXT_ALLOC_ZERO);
+	if (writer->rows_room > 0)
 	{
-		memcpy(norms, writer->norms, writer->nrows);
 		memcpy(nulls, writer->nulls, writer->rows_room / 8);
-		pfree(writer->norms);
 		pfree(writer->nulls);
-		writer->memory -= writer->rows_room + writer->rows_room / 8;
+		writer->memory -= writer->rows_room / 8;
 	}
-	writer->norms = norms;
 	writer->nulls = nulls;
+	for (int label = 0; label < writer->nlabels; label++)
+	{
+		uint8	   *norms = writer_alloc(writer, writer->context, room, 0);
+
+		if (writer->rows_room > 0)
+		{
+			memcpy(norms, writer->tables[label].norms, writer->nrows);
+			pfree(writer->tables[label].norms);
+			writer->memory -= writer->rows_room;
+		}
+		writer->tables[label].norms = norms;
+	}
 	writer->rows_room = room;
+}
+
+/* Three passes over some terms: where to look, whom one finds there, what is added. */
+static void
+add_terms(ElacTextWriter *writer, ElacTextTable *table, const ElacTerm *terms, uint32 n)
+{
+	uint32		hashes[LOOKUPS];
+	ElacTextTerm *found[LOOKUPS];
+	uint64		mask;
+
+	table_reserve(writer, table, n);
+	mask = table->nslots - 1;
+	for (uint32 i = 0; i < n; i++)
+	{
+		hashes[i] = hash_term(terms[i].bytes, terms[i].len);
+		__builtin_prefetch(&table->slots[hashes[i] & mask]);
+	}
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		number = table->slots[hashes[i] & mask].number;
+
+		if (number != 0)
+			__builtin_prefetch(table_term(table, number - 1));
+	}
+	for (uint32 i = 0; i < n; i++)
+	{
+		found[i] = table_find(writer, table, hashes[i], terms[i].bytes, terms[i].len);
+		__builtin_prefetch(found[i]->tail);
+	}
+	for (uint32 i = 0; i < n; i++)
+		append_posting(writer, found[i], writer->nrows, &terms[i]);
 }
 
 void
@@ -229,14 +408,16 @@ elac_text_writer_add(ElacTextWriter *writer, const ElacTermVector *terms)
 	uint32		seq = writer->nrows;
 
 	grow_rows(writer);
-	writer->norms[seq] = elac_length_encode(terms->length);
 	if (terms->isnull)
 		writer->nulls[seq / 64] |= UINT64CONST(1) << (seq % 64);
-	for (uint32 i = 0; i < terms->nterms; i++)
+	for (int label = 0; label < writer->nlabels; label++)
 	{
-		const ElacTerm *term = &terms->terms[i];
+		const ElacTermVector *vector = elac_terms_label(terms, label);
+		ElacTextTable *table = &writer->tables[label];
 
-		append_posting(writer, find_or_add(writer, term->bytes, term->len), seq, term->tf);
+		table->norms[seq] = elac_length_encode(vector->length);
+		for (uint32 i = 0; i < vector->nterms; i += LOOKUPS)
+			add_terms(writer, table, vector->terms + i, Min(vector->nterms - i, LOOKUPS));
 	}
 	writer->nrows++;
 }
@@ -244,114 +425,29 @@ elac_text_writer_add(ElacTextWriter *writer, const ElacTermVector *terms)
 static int
 compare_keys(const void *a, const void *b)
 {
-	const SortKey *x = a;
-	const SortKey *y = b;
+	const ElacTextKey *x = a;
+	const ElacTextKey *y = b;
 
 	if (x->prefix != y->prefix)
 		return x->prefix < y->prefix ? -1 : 1;
-	return elac_term_compare(x->term->bytes, x->term->len, y->term->bytes, y->term->len);
+	return elac_term_compare(elac_text_term_bytes(x->term), x->term->len, elac_text_term_bytes(y->term), y->term->len);
 }
 
-/* All terms in order; *max_df gets the largest df. */
-static SortKey *
-sort_terms(ElacTextWriter *writer, uint32 *max_df)
+ElacTextKey *
+elac_text_writer_sort(ElacTextWriter *writer, int label)
 {
-	SortKey    *keys = writer_alloc(writer, Max(writer->nterms, 1) * sizeof(SortKey), 0);
-	uint64		n = 0;
+	ElacTextTable *table = &writer->tables[label];
+	ElacTextKey *keys = palloc_extended((table->nterms + 1) * sizeof(ElacTextKey), MCXT_ALLOC_HUGE);
 
-	*max_df = 0;
-	for (uint64 i = 0; i < writer->nslots; i++)
+	for (uint64 i = 0; i < table->nterms; i++)
 	{
-		const WriterTerm *term = writer->slots[i];
-		uint64		prefix = 0;
+		ElacTextTerm *term = table_term(table, (uint32) i);
 
-		if (term == NULL)
-			continue;
-		for (uint32 j = 0; j < 8; j++)
-			prefix = prefix << 8 | (j < term->len ? (uint8) term->bytes[j] : 0);
-		keys[n].prefix = prefix;
-		keys[n].term = term;
-		n++;
-		*max_df = Max(*max_df, term->df);
+		term->last->used = (uint32) (term->tail - term->last->bytes);
+		keys[i].prefix = elac_text_term_prefix(elac_text_term_bytes(term), term->len);
+		keys[i].term = term;
 	}
-	Assert(n == writer->nterms);
-	if (n > 1)
-		qsort(keys, n, sizeof(SortKey), compare_keys);
+	if (table->nterms > 1)
+		qsort(keys, table->nterms, sizeof(ElacTextKey), compare_keys);
 	return keys;
-}
-
-/* Decodes a term's postings, renumbered. */
-static void
-collect_postings(const WriterTerm *term, const ElacDoc *doc_of_seq, ElacPosting *postings)
-{
-	uint64		seq = 0;
-	uint32		n = 0;
-
-	for (const PostingChunk *chunk = term->first; chunk != NULL; chunk = chunk->next)
-	{
-		const uint8 *src = chunk->bytes;
-		const uint8 *end = src + chunk->used;
-
-		while (src < end)
-		{
-			uint64		gap;
-			uint64		tf = 1;
-
-			if (!elac_varint_get(&src, end, &gap) || ((gap & 1) && !elac_varint_get(&src, end, &tf)))
-				elog(ERROR, "postings collected in memory are broken");
-			seq += gap >> 1;
-			postings[n].doc = doc_of_seq ? doc_of_seq[seq] : (ElacDoc) seq;
-			postings[n].tf = (uint32) tf;
-			postings[n].where = 0;
-			n++;
-			seq++;
-		}
-	}
-	Assert(n == term->df);
-}
-
-void
-elac_text_writer_finish(ElacTextWriter *writer, const ElacDoc *doc_of_seq, uint32 ndocs, ElacSectionWriter *out)
-{
-	uint8	   *norms = writer->norms;
-	ElacBitmap	nulls;
-	uint32		max_df;
-	SortKey    *keys;
-	ElacPosting *postings;
-	ElacPosting *spare;
-	ElacTextEmitter *emitter;
-
-	if (ndocs != writer->nrows)
-		elog(ERROR, "text section has %u rows instead of %u", writer->nrows, ndocs);
-	keys = sort_terms(writer, &max_df);
-	nulls.nbits = ndocs;
-	nulls.words = writer->nulls;
-	if (doc_of_seq != NULL && ndocs > 0)
-	{
-		norms = writer_alloc(writer, ndocs, 0);
-		nulls.words = writer_alloc(writer, elac_bitmap_words(ndocs) * sizeof(uint64), MCXT_ALLOC_ZERO);
-		for (uint32 seq = 0; seq < ndocs; seq++)
-		{
-			ElacDoc		doc = doc_of_seq[seq];
-
-			if (doc >= ndocs)
-				elog(ERROR, "row %u of a text section has document number %u of %u", seq, doc, ndocs);
-			norms[doc] = writer->norms[seq];
-			if (writer->nulls[seq / 64] >> (seq % 64) & 1)
-				elac_bitmap_set(&nulls, doc);
-		}
-	}
-	postings = writer_alloc(writer, Max(max_df, 1) * sizeof(ElacPosting), 0);
-	spare = writer_alloc(writer, Max(max_df, 1) * sizeof(ElacPosting), 0);
-	emitter = elac_text_emit_begin(out, ndocs, norms, ndocs > 0 ? &nulls : NULL, false);
-	for (uint64 i = 0; i < writer->nterms; i++)
-	{
-		const WriterTerm *term = keys[i].term;
-
-		collect_postings(term, doc_of_seq, postings);
-		elac_postings_sort(postings, spare, term->df);
-		elac_text_emit_term(emitter, term->bytes, term->len, postings, term->df, NULL);
-	}
-	elac_text_emit_finish(emitter);
-	MemoryContextDelete(writer->context);
 }

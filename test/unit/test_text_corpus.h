@@ -161,7 +161,7 @@ built_end(ElacSectionWriter *out)
 static inline Built
 corpus_build(const Corpus *corpus, const ElacDoc *doc_of_seq)
 {
-	ElacTextWriter *writer = elac_text_writer_begin();
+	ElacTextWriter *writer = elac_text_writer_begin(ELAC_TEXT_PLAIN, 0);
 	ElacSectionWriter out;
 
 	built_begin(&out);

@@ -423,7 +423,7 @@ test_memory(void)
 	corpus = corpus_random(&rng, 4000, 30000, 60);
 	built_begin(&out);
 	before = pgshim_allocated();
-	writer = elac_text_writer_begin();
+	writer = elac_text_writer_begin(ELAC_TEXT_PLAIN, 0);
 	for (uint32 i = 0; i < corpus.ndocs; i++)
 		elac_text_writer_add(writer, &corpus.docs[i]);
 	used = pgshim_allocated() - before;
@@ -432,7 +432,7 @@ test_memory(void)
 	elac_text_writer_finish(writer, NULL, corpus.ndocs, &out);
 	built_end(&out);
 	before = pgshim_allocated();
-	writer = elac_text_writer_begin();
+	writer = elac_text_writer_begin(ELAC_TEXT_PLAIN, 0);
 	MemoryContextDelete(*(MemoryContext *) writer);
 	CHECK_EQ(pgshim_allocated(), before);
 }
