@@ -473,7 +473,7 @@ COMMENT ON FUNCTION elacsym_store_check(name) IS 'tries what elacsym needs of a 
 
 -- ===== 3. text queries (src/types/text_query.c) =====
 
--- a text query bound to an index and to some of its BM25 columns
+-- a text query with its options, bound to an index and to some of its BM25 columns
 CREATE TYPE elacsym_query;
 
 CREATE FUNCTION elacsym_query_in(cstring) RETURNS elacsym_query
@@ -487,20 +487,50 @@ COMMENT ON FUNCTION elacsym_query_out(elacsym_query) IS 'text form of elacsym_qu
 CREATE TYPE elacsym_query (
 	INPUT = elacsym_query_in, OUTPUT = elacsym_query_out, STORAGE = extended
 );
-COMMENT ON TYPE elacsym_query IS 'text query bound to an elacsym index';
+COMMENT ON TYPE elacsym_query IS 'text query with options, bound to an elacsym index when it is used';
+
+-- queries with options
+CREATE FUNCTION elacsym_match(query text, weights real[] DEFAULT NULL, combine text DEFAULT 'sum',
+							  min_match real DEFAULT 1, prefix boolean DEFAULT false) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_match_words' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION elacsym_match(text, real[], text, real, boolean) IS 'words to be ranked by operator <@>, with options';
+
+CREATE FUNCTION elacsym_match(query tsquery, weights real[] DEFAULT NULL, combine text DEFAULT 'sum') RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_match_tsquery' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION elacsym_match(tsquery, real[], text) IS 'tsquery to be ranked by operator <@>, with options';
 
 CREATE FUNCTION elacsym_bind_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'elac_text_query_bind_support' LANGUAGE C STRICT;
 
 CREATE FUNCTION elacsym_bind(query text, index regclass, attribute int2) RETURNS elacsym_query
-	AS 'MODULE_PATHNAME', 'elac_text_query_bind' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_words' LANGUAGE C STABLE STRICT PARALLEL SAFE
 	SUPPORT elacsym_bind_support;
 COMMENT ON FUNCTION elacsym_bind(text, regclass, int2) IS 'text query bound to a BM25 column of an index; the planner makes these calls';
 
 CREATE FUNCTION elacsym_bind(query text, index regclass, attributes int2[]) RETURNS elacsym_query
-	AS 'MODULE_PATHNAME', 'elac_text_query_bind_columns' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_words' LANGUAGE C STABLE STRICT PARALLEL SAFE
 	SUPPORT elacsym_bind_support;
 COMMENT ON FUNCTION elacsym_bind(text, regclass, int2[]) IS 'text query bound to several BM25 columns of an index; the planner makes these calls';
+
+CREATE FUNCTION elacsym_bind(query tsquery, index regclass, attribute int2) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_tsquery' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	SUPPORT elacsym_bind_support;
+COMMENT ON FUNCTION elacsym_bind(tsquery, regclass, int2) IS 'tsquery bound to a BM25 column of an index; the planner makes these calls';
+
+CREATE FUNCTION elacsym_bind(query tsquery, index regclass, attributes int2[]) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_tsquery' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	SUPPORT elacsym_bind_support;
+COMMENT ON FUNCTION elacsym_bind(tsquery, regclass, int2[]) IS 'tsquery bound to several BM25 columns of an index; the planner makes these calls';
+
+CREATE FUNCTION elacsym_bind(query elacsym_query, index regclass, attribute int2) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_query' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	SUPPORT elacsym_bind_support;
+COMMENT ON FUNCTION elacsym_bind(elacsym_query, regclass, int2) IS 'query bound to a BM25 column of an index; the planner makes these calls';
+
+CREATE FUNCTION elacsym_bind(query elacsym_query, index regclass, attributes int2[]) RETURNS elacsym_query
+	AS 'MODULE_PATHNAME', 'elac_text_query_bind_query' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	SUPPORT elacsym_bind_support;
+COMMENT ON FUNCTION elacsym_bind(elacsym_query, regclass, int2[]) IS 'query bound to several BM25 columns of an index; the planner makes these calls';
 
 CREATE FUNCTION elacsym_text_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'elac_text_query_support' LANGUAGE C STRICT;
@@ -511,30 +541,96 @@ CREATE FUNCTION elacsym_text_distance(text, text) RETURNS float8
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(text, text) IS 'implementation of <@> operator';
 
+CREATE FUNCTION elacsym_text_distance(text, tsquery) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(text, tsquery) IS 'implementation of <@> operator';
+
 CREATE FUNCTION elacsym_text_distance(text[], text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(text[], text) IS 'implementation of <@> operator';
 
+CREATE FUNCTION elacsym_text_distance(text[], tsquery) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(text[], tsquery) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_distance(tsvector, text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(tsvector, text) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_distance(tsvector, tsquery) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(tsvector, tsquery) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_distance(tsvector[], text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(tsvector[], text) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_distance(tsvector[], tsquery) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_distance(tsvector[], tsquery) IS 'implementation of <@> operator';
+
 CREATE FUNCTION elacsym_text_score(text, elacsym_query) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_score' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_text' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_score(text, elacsym_query) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_score(text[], elacsym_query) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_score_columns' LANGUAGE C STABLE PARALLEL SAFE COST 100;
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_texts' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_score(text[], elacsym_query) IS 'implementation of <@> operator';
 
+CREATE FUNCTION elacsym_text_score(tsvector, elacsym_query) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_tsvector' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_score(tsvector, elacsym_query) IS 'implementation of <@> operator';
+
+CREATE FUNCTION elacsym_text_score(tsvector[], elacsym_query) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_tsvectors' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	SUPPORT elacsym_text_support;
+COMMENT ON FUNCTION elacsym_text_score(tsvector[], elacsym_query) IS 'implementation of <@> operator';
+
 CREATE OPERATOR <@> (LEFTARG = text, RIGHTARG = text, FUNCTION = elacsym_text_distance);
-COMMENT ON OPERATOR <@> (text, text) IS 'negative BM25 score of a column for a query';
+COMMENT ON OPERATOR <@> (text, text) IS 'negative BM25 score of a text column for words';
+
+CREATE OPERATOR <@> (LEFTARG = text, RIGHTARG = tsquery, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (text, tsquery) IS 'negative BM25 score of a text column for a tsquery';
 
 CREATE OPERATOR <@> (LEFTARG = text[], RIGHTARG = text, FUNCTION = elacsym_text_distance);
-COMMENT ON OPERATOR <@> (text[], text) IS 'negative BM25 score of several columns for a query';
+COMMENT ON OPERATOR <@> (text[], text) IS 'negative BM25 score of a text[] column, or of several text columns, for words';
+
+CREATE OPERATOR <@> (LEFTARG = text[], RIGHTARG = tsquery, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (text[], tsquery) IS 'negative BM25 score of a text[] column, or of several text columns, for a tsquery';
+
+CREATE OPERATOR <@> (LEFTARG = tsvector, RIGHTARG = text, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (tsvector, text) IS 'negative BM25 score of a tsvector column for words';
+
+CREATE OPERATOR <@> (LEFTARG = tsvector, RIGHTARG = tsquery, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (tsvector, tsquery) IS 'negative BM25 score of a tsvector column for a tsquery';
+
+CREATE OPERATOR <@> (LEFTARG = tsvector[], RIGHTARG = text, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (tsvector[], text) IS 'negative BM25 score of several tsvector columns for words';
+
+CREATE OPERATOR <@> (LEFTARG = tsvector[], RIGHTARG = tsquery, FUNCTION = elacsym_text_distance);
+COMMENT ON OPERATOR <@> (tsvector[], tsquery) IS 'negative BM25 score of several tsvector columns for a tsquery';
 
 CREATE OPERATOR <@> (LEFTARG = text, RIGHTARG = elacsym_query, FUNCTION = elacsym_text_score);
-COMMENT ON OPERATOR <@> (text, elacsym_query) IS 'negative BM25 score of a text for a bound query';
+COMMENT ON OPERATOR <@> (text, elacsym_query) IS 'negative BM25 score of a text column for a query with options';
 
 CREATE OPERATOR <@> (LEFTARG = text[], RIGHTARG = elacsym_query, FUNCTION = elacsym_text_score);
-COMMENT ON OPERATOR <@> (text[], elacsym_query) IS 'negative BM25 score of several texts for a bound query';
+COMMENT ON OPERATOR <@> (text[], elacsym_query) IS 'negative BM25 score of a text[] column, or of several text columns, for a query with options';
+
+CREATE OPERATOR <@> (LEFTARG = tsvector, RIGHTARG = elacsym_query, FUNCTION = elacsym_text_score);
+COMMENT ON OPERATOR <@> (tsvector, elacsym_query) IS 'negative BM25 score of a tsvector column for a query with options';
+
+CREATE OPERATOR <@> (LEFTARG = tsvector[], RIGHTARG = elacsym_query, FUNCTION = elacsym_text_score);
+COMMENT ON OPERATOR <@> (tsvector[], elacsym_query) IS 'negative BM25 score of several tsvector columns for a query with options';
 
 -- ===== 4. access method and operator classes (src/am) =====
 

@@ -15,19 +15,22 @@ typedef struct ElacTextRequest
 {
 	int			ncolumns;		/* > 0 */
 	int			columns[ELAC_MAX_COLUMNS];	/* positions in the schema, all BM25 columns */
-	bool		weighted;		/* weights[] replace the columns' own */
-	float		weights[ELAC_MAX_COLUMNS];	/* by column asked */
+	int			nweights;		/* 0: the index's own count */
+	float		weights[ELAC_MAX_COLUMNS];	/* by column asked; of one tsvector column also by label, D C B A */
 	ElacTextCombine combine;
-	uint32		min_match;		/* words that must match; 0 and 1: any; words only */
+	float		min_match;		/* words that must match, or, below 1, which share of them; words only */
 	bool		prefix;			/* the last word is a prefix; words only */
 	text	   *words;			/* analysed as each column is; NULL when condition is set */
 	TSQuery		condition;		/* lexemes as they are; NULL when words is set */
 } ElacTextRequest;
 
+/* Has the condition phrases, which need positions? */
+extern bool elac_text_has_phrase(TSQuery condition);
+
 /*
  * The query in CurrentMemoryContext, df and statistics still 0.  Raises when a
- * configuration is gone, or when a phrase is asked of a column without
- * positions.
+ * configuration is gone, when the number of weights does not fit, or when a
+ * phrase is asked of a column without positions.
  */
 extern ElacBm25Query *elac_text_compile(const ElacSchema *schema, const ElacTextRequest *request, const char *index_name);
 

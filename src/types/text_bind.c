@@ -2,13 +2,16 @@
  * text_bind.c
  *	  Binds <@> to an index at plan time.
  *
- * The planner's simplification of <@>(text, text) and <@>(text[], text) ends
- * here: the left operand is traced to columns of a table, an elacsym index
- * that has these columns as BM25 fields is looked for, and the call becomes
- * <@>(text, elacsym_query) with elacsym_bind(query, index, columns) on the
- * right.  The index is a regclass constant in the plan, so dropping it
- * invalidates the plan.  Where no index is found the call stays and raises an
- * error when it is executed.
+ * The planner's simplification of <@> ends here, whatever its operands: the
+ * left one (text, text[], tsvector, tsvector[]) is traced to columns of a
+ * table, an elacsym index that has these columns as BM25 fields is looked for,
+ * and the right one (text, tsquery, elacsym_query) becomes
+ * elacsym_bind(query, index, columns), an elacsym_query.  The index is a
+ * regclass constant in the plan, so dropping it invalidates the plan.  Where
+ * no index is found the call stays and raises an error when it is executed.
+ *
+ * An array that is spelled out, ARRAY[title, body], stands for these columns;
+ * any other is the value of one column.
  *
  * Of several indexes the one with the lowest OID is taken, partial ones last;
  * of a partitioned table, the partitioned index.
@@ -63,7 +66,7 @@ typedef struct BindObjects
 {
 	Oid			bind;			/* elacsym_bind() */
 	Oid			type;			/* elacsym_query */
-	Oid			member;			/* <@>(text, elacsym_query), member of the BM25 families */
+	Oid			member;			/* <@> of one column and elacsym_query, member of the BM25 families */
 	Oid			op;				/* operator that replaces the one at hand */
 } BindObjects;
 
@@ -345,29 +348,46 @@ find_operator(const char *name, Oid left, Oid right, Oid schema)
 						   ObjectIdGetDatum(left), ObjectIdGetDatum(right), ObjectIdGetDatum(schema));
 }
 
-/* By schema and name, not by search_path, whose privileges would be the caller's. */
+/*
+ * By schema and name, not by search_path, whose privileges would be the
+ * caller's.  left is the left operand's type, column the type of each column.
+ */
 static bool
-find_objects(Oid function, bool columns, BindObjects *objects)
+find_objects(Oid function, Oid left, Oid column, Oid right, BindObjects *objects)
 {
 	Oid			schema = get_func_namespace(function);
-	Oid			types[3] = {TEXTOID, REGCLASSOID, columns ? INT2ARRAYOID : INT2OID};
+	Oid			types[3] = {right, REGCLASSOID, left != column ? INT2ARRAYOID : INT2OID};
 
 	objects->bind = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("elacsym_bind"),
 									PointerGetDatum(buildoidvector(types, 3)), ObjectIdGetDatum(schema));
 	if (!OidIsValid(objects->bind))
 		return false;
 	objects->type = get_func_rettype(objects->bind);
-	objects->member = find_operator("<@>", TEXTOID, objects->type, schema);
-	objects->op = columns ? find_operator("<@>", TEXTARRAYOID, objects->type, schema) : objects->member;
+	objects->member = find_operator("<@>", column, objects->type, schema);
+	objects->op = find_operator("<@>", left, objects->type, schema);
 	return OidIsValid(objects->member) && OidIsValid(objects->op);
 }
 
+/* Is node a call of elacsym_bind(), of the same schema as <@>? */
+static bool
+is_bind_call(Node *node, Oid function)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+	char	   *name;
+
+	if (!IsA(node, FuncExpr) || list_length(call->args) != 3 ||
+		get_func_namespace(call->funcid) != get_func_namespace(function))
+		return false;
+	name = get_func_name(call->funcid);
+	return name != NULL && strcmp(name, "elacsym_bind") == 0;
+}
+
 /*
- * The left operand as an array of texts spelled out, which scans recognise;
- * NULL when it is no such thing.  An array of varchars is made one of texts.
+ * The left operand as an array spelled out, which scans recognise; NULL when
+ * it is no such thing.  An array of varchars is made one of texts.
  */
 static ArrayExpr *
-text_array(Node *left)
+column_array(Node *left)
 {
 	ArrayExpr  *array;
 	bool		coerced;
@@ -415,39 +435,51 @@ make_bind(const BindObjects *objects, Node *right, Oid index, const int16 *attno
 								 InvalidOid, exprCollation(right), COERCE_EXPLICIT_CALL);
 }
 
-/* The bound form of a call of <@>, or NULL to leave it as it is. */
+/* The call with its query bound to an index that has all operands, of type column; NULL when there is none. */
 static Node *
-bind_call(PlannerInfo *root, FuncExpr *call)
+bind_operands(PlannerInfo *root, FuncExpr *call, Node *left, List *operands, Oid column)
 {
-	Node	   *left = linitial(call->args);
 	Node	   *right = lsecond(call->args);
-	bool		columns = exprType(left) == TEXTARRAYOID;
+	Oid			type = exprType(left);
 	int16		attnos[ELAC_MAX_COLUMNS];
-	List	   *operands;
 	BindObjects objects;
 	BindSource	source;
 	Oid			index;
 	OpExpr	   *bound;
 
-	if (columns)
-		left = (Node *) text_array(left);
-	if (left == NULL)
-		return NULL;
-	operands = columns ? ((ArrayExpr *) left)->elements : list_make1(left);
 	if (operands == NIL || list_length(operands) > ELAC_MAX_COLUMNS ||
-		!find_objects(call->funcid, columns, &objects) || !trace_operands(root, operands, &source))
+		!find_objects(call->funcid, type, column, exprType(right), &objects) ||
+		!trace_operands(root, operands, &source))
 		return NULL;
 	index = find_index(&source, objects.member, attnos);
 	if (!OidIsValid(index))
 		return NULL;
 	bound = (OpExpr *) make_opclause(objects.op, FLOAT8OID, false, (Expr *) left,
-									 make_bind(&objects, right, index, attnos, list_length(operands), columns),
+									 make_bind(&objects, right, index, attnos, list_length(operands), type != column),
 									 InvalidOid, call->inputcollid);
 	bound->opfuncid = get_opcode(objects.op);
 	return (Node *) bound;
 }
 
-/* Support function of <@>(text, text) and <@>(text[], text). */
+/* The bound form of a call of <@>, or NULL to leave it as it is. */
+static Node *
+bind_call(PlannerInfo *root, FuncExpr *call)
+{
+	Node	   *left = linitial(call->args);
+	Oid			element = get_element_type(exprType(left));
+	ArrayExpr  *array = OidIsValid(element) ? column_array(left) : NULL;
+	Node	   *bound = NULL;
+
+	if (is_bind_call(lsecond(call->args), call->funcid))
+		return NULL;
+	if (array != NULL)
+		bound = bind_operands(root, call, (Node *) array, array->elements, element);
+	if (bound == NULL)
+		bound = bind_operands(root, call, left, list_make1(left), exprType(left));
+	return bound;
+}
+
+/* Support function of <@>. */
 Datum
 elac_text_query_support(PG_FUNCTION_ARGS)
 {
