@@ -24,12 +24,21 @@
 #include "utils/lsyscache.h"
 
 #include "am/condition.h"
+#include "am/text_match.h"
+#include "storage/metapage.h"
+
+typedef struct ConditionClause
+{
+	Node	   *clause;
+	List	   *arguments;		/* ExprState, in the order of the walk */
+	ExprState  *qual;			/* the clause itself; NULL: the index can always evaluate it */
+} ConditionClause;
 
 struct ElacCondition
 {
 	ElacTarget	target;
-	Node	   *clause;			/* all clauses, ANDed */
-	List	   *arguments;		/* ExprState, in the order of the walk */
+	int			nclauses;
+	ConditionClause *clauses;	/* ANDed */
 };
 
 typedef enum WalkMode
@@ -44,6 +53,8 @@ typedef struct Walk
 	WalkMode	mode;
 	const ElacTarget *target;
 	List	   *expressions;	/* COLLECT: arguments met */
+	bool		conditional;	/* COLLECT: has parts that the index may be unable to evaluate */
+	bool		unserved;		/* BUILD: and it is */
 	ListCell   *next;			/* BUILD: ExprState of the next argument */
 	List	   *states;			/* BUILD */
 	ExprContext *econtext;		/* BUILD */
@@ -57,6 +68,7 @@ elac_target_from_info(ElacTarget *target, IndexOptInfo *info)
 	ListCell   *expression = list_head(info->indexprs);
 
 	memset(target, 0, sizeof(ElacTarget));
+	target->index = info->hypothetical ? InvalidOid : info->indexoid;
 	target->varno = info->rel->relid;
 	target->ncolumns = info->nkeycolumns;
 	for (int i = 0; i < info->nkeycolumns; i++)
@@ -81,6 +93,7 @@ elac_target_from_relation(ElacTarget *target, Relation index, int varno)
 	ChangeVarNodes((Node *) expressions, 1, varno, 0);
 	expression = list_head(expressions);
 	memset(target, 0, sizeof(ElacTarget));
+	target->index = RelationGetRelid(index);
 	target->varno = varno;
 	target->ncolumns = IndexRelationGetNumberOfKeyAttributes(index);
 	for (int i = 0; i < target->ncolumns; i++)
@@ -261,6 +274,31 @@ walk_operator(Walk *walk, OpExpr *expr, ElacFilter **out)
 	return true;
 }
 
+/* Texts that match a tsquery. */
+static bool
+walk_match(Walk *walk, OpExpr *expr, ElacFilter **out)
+{
+	ElacTextMatch match;
+	Datum		value = (Datum) 0;
+	bool		isnull = false;
+
+	if (!elac_text_match_recognise(walk->target, expr, &match) ||
+		(walk->mode == WALK_CHECK && !elac_text_match_is_served(walk->target, &match)) ||
+		!walk_argument(walk, match.argument, &value, &isnull))
+		return false;
+	walk->conditional = true;
+	if (walk->mode == WALK_BUILD)
+	{
+		*out = elac_text_match_filter(walk->target, &match, value, isnull);
+		if (*out == NULL)
+		{
+			walk->unserved = true;
+			*out = filter_make(ELAC_FILTER_AND, 0);
+		}
+	}
+	return true;
+}
+
 static bool
 walk_array_operator(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
 {
@@ -374,7 +412,7 @@ condition_walk(Walk *walk, Node *node, ElacFilter **out)
 	switch (nodeTag(node))
 	{
 		case T_OpExpr:
-			if (walk_operator(walk, (OpExpr *) node, out))
+			if (walk_operator(walk, (OpExpr *) node, out) || walk_match(walk, (OpExpr *) node, out))
 				return true;
 			break;
 		case T_ScalarArrayOpExpr:
@@ -406,41 +444,80 @@ elac_condition_is_supported(const ElacTarget *target, Node *clause)
 	return condition_walk(&walk, clause, &unused);
 }
 
+static void
+clause_prepare(const ElacTarget *target, ConditionClause *clause, Node *node, PlanState *parent)
+{
+	Walk		walk = {0};
+	ElacFilter *unused = NULL;
+
+	walk.mode = WALK_COLLECT;
+	walk.target = target;
+	if (!condition_walk(&walk, node, &unused))
+		elog(ERROR, "condition planned for an elacsym index cannot be evaluated by it");
+	clause->clause = node;
+	clause->arguments = ExecInitExprList(walk.expressions, parent);
+	clause->qual = walk.conditional ? ExecInitQual(list_make1(node), parent) : NULL;
+}
+
 ElacCondition *
 elac_condition_prepare(const ElacTarget *target, List *clauses, PlanState *parent)
 {
 	ElacCondition *condition;
-	Walk		walk = {0};
-	ElacFilter *unused = NULL;
+	ListCell   *cell;
 
 	if (clauses == NIL)
 		return NULL;
 	condition = palloc0(sizeof(ElacCondition));
 	condition->target = *target;
-	condition->clause = (Node *) make_ands_explicit(clauses);
-	walk.mode = WALK_COLLECT;
-	walk.target = &condition->target;
-	if (!condition_walk(&walk, condition->clause, &unused))
-		elog(ERROR, "condition planned for an elacsym index cannot be evaluated by it");
-	condition->arguments = ExecInitExprList(walk.expressions, parent);
+	condition->clauses = palloc0(sizeof(ConditionClause) * list_length(clauses));
+	foreach(cell, clauses)
+		clause_prepare(&condition->target, &condition->clauses[condition->nclauses++], lfirst(cell), parent);
 	return condition;
 }
 
-ElacFilter *
-elac_condition_build(ElacCondition *condition, ExprContext *econtext)
+/* The filter of one clause, or NULL when it has to be checked on the rows. */
+static ElacFilter *
+clause_build(ElacCondition *condition, ConditionClause *clause, ExprContext *econtext)
 {
 	Walk		walk = {0};
 	ElacFilter *filter = NULL;
 
-	if (condition == NULL)
-		return NULL;
 	walk.mode = WALK_BUILD;
 	walk.target = &condition->target;
-	walk.states = condition->arguments;
-	walk.next = list_head(condition->arguments);
+	walk.states = clause->arguments;
+	walk.next = list_head(clause->arguments);
 	walk.econtext = econtext;
-	(void) condition_walk(&walk, condition->clause, &filter);
-	return filter;
+	(void) condition_walk(&walk, clause->clause, &filter);
+	return walk.unserved ? NULL : filter;
+}
+
+ElacFilter *
+elac_condition_build(ElacCondition *condition, ExprContext *econtext, List **rest)
+{
+	ElacFilter *filter;
+
+	*rest = NIL;
+	if (condition == NULL)
+		return NULL;
+	filter = filter_make(ELAC_FILTER_AND, condition->nclauses);
+	filter->nchildren = 0;
+	for (int i = 0; i < condition->nclauses; i++)
+	{
+		ElacFilter *child = clause_build(condition, &condition->clauses[i], econtext);
+
+		if (child != NULL)
+			filter->children[filter->nchildren++] = child;
+		else
+			*rest = lappend(*rest, condition->clauses[i].qual);
+	}
+	return filter->nchildren > 0 ? filter : NULL;
+}
+
+static bool
+key_is_match(const ElacSchema *schema, ScanKey key)
+{
+	return schema->columns[key->sk_attno - 1].kind == ELAC_COLUMN_TEXT &&
+		(key->sk_flags & (SK_SEARCHNULL | SK_SEARCHNOTNULL)) == 0 && key->sk_strategy == ELAC_STRATEGY_MATCH;
 }
 
 static ElacFilter *
@@ -469,14 +546,29 @@ key_filter(Relation index, ScanKey key)
 }
 
 ElacFilter *
-elac_condition_from_keys(Relation index, ScanKey keys, int nkeys)
+elac_condition_from_keys(Relation index, ScanKey keys, int nkeys, bool *recheck)
 {
+	ElacSchema	schema;			/* a copy: to compile a query reads catalogues */
 	ElacFilter *filter;
 
+	*recheck = false;
 	if (nkeys == 0)
 		return NULL;
+	schema = elac_metapage_get(index)->schema;
 	filter = filter_make(ELAC_FILTER_AND, nkeys);
 	for (int i = 0; i < nkeys; i++)
-		filter->children[i] = key_filter(index, &keys[i]);
+	{
+		ElacFilter *child = key_is_match(&schema, &keys[i]) ? elac_text_match_from_key(index, &keys[i])
+			: key_filter(index, &keys[i]);
+
+		if (child == NULL)
+		{
+			/* the operator is strict */
+			*recheck = true;
+			child = filter_make_unary(ELAC_FILTER_NOT,
+									  filter_make_predicate(ELAC_PREDICATE_IS_NULL, keys[i].sk_attno - 1));
+		}
+		filter->children[i] = child;
+	}
 	return filter;
 }

@@ -4,9 +4,9 @@
  *
  * What can be evaluated inside the index: AND, OR, NOT, IS [NOT] TRUE | FALSE |
  * UNKNOWN over operators of the columns' operator families, = ANY, <> ALL,
- * IS [NOT] NULL and boolean columns.  All operators of the families are
- * immutable or stable and never raise an error, so evaluating them on rows that
- * the query may not see does no harm.
+ * IS [NOT] NULL, boolean columns, and @@ on text columns (text_match.h).  All
+ * these operators are immutable or stable and never raise an error, so
+ * evaluating them on rows that the query may not see does no harm.
  */
 #ifndef ELAC_CONDITION_H
 #define ELAC_CONDITION_H
@@ -23,6 +23,7 @@
 /* The columns of an index as expressions over one range table entry. */
 typedef struct ElacTarget
 {
+	Oid			index;			/* InvalidOid: hypothetical */
 	int			varno;
 	int			ncolumns;
 	AttrNumber	attnos[ELAC_MAX_COLUMNS];	/* heap attribute, 0 for an expression */
@@ -42,14 +43,18 @@ extern bool elac_condition_is_supported(const ElacTarget *target, Node *clause);
 
 /*
  * Execution: prepare once, build for every (re)scan, since arguments may be
- * parameters.
+ * parameters.  *rest gets the clauses (ExprStates) that turn out not to be the
+ * index's to evaluate: they are to be checked on the rows.
  */
 typedef struct ElacCondition ElacCondition;
 
 extern ElacCondition *elac_condition_prepare(const ElacTarget *target, List *clauses, PlanState *parent);
-extern ElacFilter *elac_condition_build(ElacCondition *condition, ExprContext *econtext);
+extern ElacFilter *elac_condition_build(ElacCondition *condition, ExprContext *econtext, List **rest);
 
-/* The filter of index scan keys (an AND), in CurrentMemoryContext; NULL without keys. */
-extern ElacFilter *elac_condition_from_keys(Relation index, ScanKey keys, int nkeys);
+/*
+ * The filter of index scan keys (an AND), in CurrentMemoryContext; NULL without
+ * keys.  *recheck: rows that do not fulfil them may pass, too.
+ */
+extern ElacFilter *elac_condition_from_keys(Relation index, ScanKey keys, int nkeys, bool *recheck);
 
 #endif							/* ELAC_CONDITION_H */

@@ -381,6 +381,7 @@ typedef struct CustomState
 	ExprState  *order;			/* the same from the row, where EvalPlanQual() brings it; NULL: nobody asks */
 	ElacCondition *condition;
 	ExprState  *recheck;		/* clauses evaluated inside the index, for EvalPlanQual */
+	List	   *rest;			/* ExprStates of those that this scan has to check on the rows */
 	MemoryContext context;		/* of the current (re)scan */
 	ElacScan   *scan;
 	ElacQueryCounters counters; /* of finished scans */
@@ -528,6 +529,7 @@ custom_close_scan(CustomState *state)
 		elac_query_close(state->scan);
 	}
 	state->scan = NULL;
+	state->rest = NIL;
 	MemoryContextReset(state->context);
 }
 
@@ -549,7 +551,7 @@ custom_open_scan(CustomState *state)
 	PredicateLockRelation(state->index, query.snapshot);
 	pgstat_count_index_scan(state->index);
 	argument = ExecEvalExpr(state->order_argument, econtext, &isnull);
-	query.filter = elac_condition_build(state->condition, econtext);
+	query.filter = elac_condition_build(state->condition, econtext, &state->rest);
 	elac_order_set(&query, state->column, argument, isnull);
 	state->scan = elac_query_open(&query);
 	MemoryContextSwitchTo(old);
@@ -570,6 +572,25 @@ custom_set_value(CustomState *state, double value, bool isnull)
 	param->value = isnull ? (Datum) 0 : Float8GetDatum(value);
 	param->isnull = isnull;
 	MemoryContextSwitchTo(old);
+}
+
+/* The clauses that were planned for the index, and that it cannot evaluate as things are. */
+static bool
+custom_check_rest(CustomState *state, TupleTableSlot *slot)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	ListCell   *cell;
+
+	econtext->ecxt_scantuple = slot;
+	foreach(cell, state->rest)
+	{
+		if (!ExecQualAndReset(lfirst(cell), econtext))
+		{
+			InstrCountFiltered1(&state->css.ss.ps, 1);
+			return false;
+		}
+	}
+	return true;
 }
 
 /* The next row that the snapshot sees, in the scan's slot. */
@@ -593,6 +614,8 @@ custom_next(ScanState *node)
 			continue;
 		pgstat_count_index_tuples(state->index, 1);
 		pgstat_count_heap_fetch(state->index);
+		if (state->rest != NIL && !custom_check_rest(state, slot))
+			continue;
 		custom_set_value(state, result.distance, result.isnull);
 		return slot;
 	}

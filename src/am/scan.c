@@ -2,8 +2,9 @@
  * scan.c
  *	  Index scans and bitmap scans: AND conditions, at most one order.
  *
- * Conditions and order are evaluated exactly, so nothing is rechecked.  Rows
- * go to the executor, which checks their visibility in the heap.
+ * Conditions and order are evaluated exactly, so nothing is rechecked, but for
+ * @@ conditions that the index turns out not to serve (text_match.h).  Rows go
+ * to the executor, which checks their visibility in the heap.
  */
 #include "postgres.h"
 
@@ -22,6 +23,7 @@ typedef struct ElacScanOpaque
 {
 	MemoryContext context;		/* of the current (re)scan */
 	ElacScan   *scan;			/* opened by the first fetch */
+	bool		recheck;		/* rows may not fulfil the keys */
 } ElacScanOpaque;
 
 IndexScanDesc
@@ -80,7 +82,7 @@ scan_open(IndexScanDesc scan)
 	query.index = scan->indexRelation;
 	query.heap = scan->heapRelation;
 	query.snapshot = scan->xs_snapshot;
-	query.filter = elac_condition_from_keys(scan->indexRelation, scan->keyData, scan->numberOfKeys);
+	query.filter = elac_condition_from_keys(scan->indexRelation, scan->keyData, scan->numberOfKeys, &state->recheck);
 	if (scan->numberOfOrderBys == 1)
 		elac_order_set(&query, scan->orderByData[0].sk_attno - 1, scan->orderByData[0].sk_argument,
 					   (scan->orderByData[0].sk_flags & SK_ISNULL) != 0);
@@ -119,7 +121,7 @@ elacgettuple(IndexScanDesc scan, ScanDirection direction)
 	scan->xs_heaptid = result.tid;
 	if (scan->xs_want_itup && scan->xs_itup == NULL)
 		scan_set_empty_tuple(scan);
-	scan->xs_recheck = false;
+	scan->xs_recheck = state->recheck;
 	scan->xs_recheckorderby = false;
 	if (scan->numberOfOrderBys == 1)
 	{
@@ -131,19 +133,23 @@ elacgettuple(IndexScanDesc scan, ScanDirection direction)
 	return true;
 }
 
+/* Rows of one block that come one after the other are cheap to add together. */
+#define BITMAP_ROWS 256
+
 int64
 elacgetbitmap(IndexScanDesc scan, TIDBitmap *bitmap)
 {
 	ElacScanOpaque  *state = (ElacScanOpaque *) scan->opaque;
-	ElacResult	result;
+	ItemPointerData tids[BITMAP_ROWS];
+	uint32		n;
 	int64		count = 0;
 
 	if (state->scan == NULL)
 		scan_open(scan);
-	while (elac_query_next(state->scan, &result))
+	while ((n = elac_query_next_tids(state->scan, tids, BITMAP_ROWS)) > 0)
 	{
-		tbm_add_tuples(bitmap, &result.tid, 1, false);
-		count++;
+		tbm_add_tuples(bitmap, tids, (int) n, state->recheck);
+		count += n;
 	}
 	return count;
 }

@@ -20,6 +20,7 @@
 
 #include "errors.h"
 #include "query/exec.h"
+#include "query/filter_match.h"
 
 /* Rows of the first batch: as many as will be asked for, when that is known. */
 #define FIRST_BATCH_ROWS 20
@@ -48,8 +49,9 @@ scan_open_segment(ElacScan *scan, ElacSource *source)
 	elac_source_begin(source, passing, elac_bitmap_count(passing));
 }
 
-static void
-scan_open_delta(ElacScan *scan, ElacSource *source)
+/* Live rows of the delta that pass the filter (NULL: all). */
+static ElacBitmap *
+scan_filter_delta(ElacScan *scan, ElacSource *source, ElacFilter *filter)
 {
 	/* for what operators leave behind; reset from row to row */
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym delta filter", ALLOCSET_DEFAULT_SIZES);
@@ -61,9 +63,9 @@ scan_open_delta(ElacScan *scan, ElacSource *source)
 		CHECK_FOR_INTERRUPTS();
 		if (elac_delta_is_dead(scan->delta, doc))
 			continue;
-		if (scan->query.filter != NULL)
+		if (filter != NULL)
 		{
-			ElacTruth	truth = elac_filter_delta(scan->query.filter, scan->schema, scan->delta, doc);
+			ElacTruth	truth = elac_filter_delta(filter, scan->schema, scan->delta, doc);
 
 			MemoryContextReset(context);
 			if (truth != ELAC_TRUE)
@@ -73,6 +75,14 @@ scan_open_delta(ElacScan *scan, ElacSource *source)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	return passing;
+}
+
+static void
+scan_open_delta(ElacScan *scan, ElacSource *source)
+{
+	ElacBitmap *passing = scan_filter_delta(scan, source, scan->query.filter);
+
 	elac_source_begin(source, passing, elac_bitmap_count(passing));
 	scan->counters.delta_rows = source->ndocs;
 }
@@ -152,6 +162,8 @@ elac_query_open(const ElacQuery *query)
 
 	scan->query = *query;
 	scan->context = context;
+	if (query->order == ELAC_ORDER_TEXT && query->text != NULL && query->filter != NULL)
+		scan->query.filter = elac_match_split(query->filter, query->text, &scan->rest_filter);
 	scan->snapshot = elac_snapshot_share(query->index);
 	scan->schema = scan->snapshot->type->schema;
 	scan->phase = scan_first_phase(query);
@@ -249,6 +261,10 @@ elac_phase_rows(ElacScan *scan, ElacSource *source, ElacScanPhase phase)
 		elac_bitmap_not(rows);
 	if (pending != NULL)
 		elac_bitmap_and(rows, pending);
+	if (scan->rest_filter != NULL)
+		elac_bitmap_and(rows, source->segment != NULL ?
+						elac_filter_segment(scan->rest_filter, query->index, scan->schema, source->segment) :
+						scan_filter_delta(scan, source, scan->rest_filter));
 	return rows;
 }
 
@@ -346,6 +362,17 @@ elac_query_next(ElacScan *scan, ElacResult *result)
 	}
 	MemoryContextSwitchTo(old);
 	return found;
+}
+
+uint32
+elac_query_next_tids(ElacScan *scan, ItemPointer tids, uint32 max)
+{
+	ElacResult	result;
+	uint32		n = 0;
+
+	while (n < max && elac_query_next(scan, &result))
+		tids[n++] = result.tid;
+	return n;
 }
 
 const ElacQueryCounters *

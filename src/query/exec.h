@@ -45,6 +45,7 @@ typedef struct ElacScanQuery	/* the vector query against one codebook */
 struct ElacScan
 {
 	ElacQuery	query;
+	ElacFilter *rest_filter;	/* conditions that rows with a score fulfil anyway: for the rows after them; or NULL */
 	const ElacSchema *schema;
 	MemoryContext context;
 	ElacSnapshot *snapshot;

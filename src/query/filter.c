@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "query/filter_cache.h"
+#include "query/filter_match.h"
 #include "query/query.h"
 
 typedef struct FilterResult
@@ -107,6 +108,23 @@ filter_predicate(const FilterInput *input, ElacFilter *filter)
 	return result;
 }
 
+/* Texts that match; unknown where the text is NULL. */
+static FilterResult
+filter_match(const FilterInput *input, ElacFilter *filter)
+{
+	FilterResult result;
+
+	result.is_true = filter_bitmap_create(elac_segment_ndocs(input->segment));
+	result.is_unknown = filter_bitmap_create(result.is_true->nbits);
+	elac_match_segment(filter, input->segment, result.is_true, result.is_unknown);
+	if (elac_bitmap_next(result.is_unknown, 0) == result.is_unknown->nbits)
+	{
+		filter_bitmap_free(result.is_unknown);
+		result.is_unknown = NULL;
+	}
+	return result;
+}
+
 /* The bitmap of what is unknown, made when there is none. */
 static ElacBitmap *
 filter_with_unknown(FilterResult *result)
@@ -151,6 +169,8 @@ filter_evaluate(const FilterInput *input, ElacFilter *filter)
 	CHECK_FOR_INTERRUPTS();
 	if (filter->kind == ELAC_FILTER_PREDICATE)
 		return filter_predicate(input, filter);
+	if (filter->kind == ELAC_FILTER_MATCH)
+		return filter_match(input, filter);
 
 	result = filter_evaluate(input, filter->children[0]);
 	if (filter->kind == ELAC_FILTER_NOT)
@@ -202,6 +222,11 @@ elac_filter_prefetch(const ElacFilter *filter, const ElacSchema *schema, ElacSeg
 			elac_attr_prefetch(elac_segment_attr(segment, column));
 		return;
 	}
+	if (filter->kind == ELAC_FILTER_MATCH)
+	{
+		elac_match_prefetch(filter, segment);
+		return;
+	}
 	for (int i = 0; i < filter->nchildren; i++)
 		elac_filter_prefetch(filter->children[i], schema, segment);
 }
@@ -234,6 +259,8 @@ elac_filter_delta(ElacFilter *filter, const ElacSchema *schema, ElacDeltaView *v
 	check_stack_depth();
 	if (filter->kind == ELAC_FILTER_PREDICATE)
 		return filter_delta_predicate(filter, schema, view, doc);
+	if (filter->kind == ELAC_FILTER_MATCH)
+		return elac_match_delta(filter, view, doc);
 	if (filter->kind == ELAC_FILTER_NOT)
 	{
 		result = elac_filter_delta(filter->children[0], schema, view, doc);

@@ -19,7 +19,7 @@
 #include "query/bound_query.h"
 #include "text/bm25.h"
 
-/* ---- filter: a tree of conditions on attribute columns (query/filter.c) ---- */
+/* ---- filter: a tree of conditions on columns (query/filter.c) ---- */
 
 typedef enum ElacFilterKind
 {
@@ -27,7 +27,8 @@ typedef enum ElacFilterKind
 	ELAC_FILTER_OR,
 	ELAC_FILTER_NOT,
 	ELAC_FILTER_IS_TRUE,		/* one child; unknown becomes false */
-	ELAC_FILTER_PREDICATE
+	ELAC_FILTER_PREDICATE,
+	ELAC_FILTER_MATCH			/* text @@ tsquery */
 } ElacFilterKind;
 
 typedef struct ElacFilter
@@ -35,7 +36,8 @@ typedef struct ElacFilter
 	ElacFilterKind kind;
 	int			nchildren;
 	struct ElacFilter **children;	/* AND, OR: one or more; NOT, IS_TRUE: one */
-	ElacPredicate predicate;
+	ElacPredicate predicate;	/* MATCH: the column, and whether the tsquery is NULL */
+	ElacBm25Query *match;		/* MATCH: compiled without statistics; NULL: matches nothing */
 } ElacFilter;
 
 /* Declares what elac_filter_segment() will read of a segment. */
@@ -97,6 +99,9 @@ typedef struct ElacScan ElacScan;
 
 extern ElacScan *elac_query_open(const ElacQuery *query);	/* in CurrentMemoryContext */
 extern bool elac_query_next(ElacScan *scan, ElacResult *result);
+
+/* The places of the next rows, at most max; 0 when there are none left. */
+extern uint32 elac_query_next_tids(ElacScan *scan, ItemPointer tids, uint32 max);
 extern const ElacQueryCounters *elac_query_counters(const ElacScan *scan);
 extern void elac_query_close(ElacScan *scan);
 
