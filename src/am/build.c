@@ -7,7 +7,7 @@
  *							processes when allowed
  *		here				sorted rows -> segment -> publish -> calibrate
  *
- * A row is written once.  Only texts and attributes that do not fit into
+ * A row is written once.  Only attributes that do not fit into
  * maintenance_work_mem make several segments, which are then merged.
  */
 #include "postgres.h"
@@ -142,7 +142,7 @@ build_finish_segment(BuildState *build)
 	build->stream = NULL;
 }
 
-/* Of documents, or of memory; texts and attributes are kept there until a segment ends. */
+/* Of documents, or of memory; attributes are kept there until a segment ends. */
 static bool
 build_segment_is_full(const BuildState *build)
 {
@@ -169,7 +169,8 @@ build_write(BuildState *build, ElacBuildLoad *load)
 		CHECK_FOR_INTERRUPTS();
 		if (build->stream == NULL)
 			build->stream = elac_segment_stream_begin(build->index, build->type, build->codebook, build->cut,
-													  elac_manifest_allocate_ids(build->index, ELAC_SEGMENT_IDS), spool);
+													  elac_manifest_allocate_ids(build->index, ELAC_SEGMENT_IDS), spool,
+													  elac_rowsort_texts(load->sort));
 		elac_segment_stream_add(build->stream, &row);
 		if (++rows % 64 == 0)
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);

@@ -50,6 +50,7 @@
 #define KEY_QUERY UINT64CONST(0xE1AC000000000003)
 #define KEY_WAL UINT64CONST(0xE1AC000000000004)
 #define KEY_BUFFERS UINT64CONST(0xE1AC000000000005)
+#define KEY_FILES UINT64CONST(0xE1AC000000000006)
 
 /* Rows after which a participant adds to the common count. */
 #define LOAD_REPORT_ROWS 64
@@ -84,6 +85,7 @@ typedef struct ElacBuildLeader
 	ParallelContext *context;
 	BuildShared *shared;
 	Sharedsort *sort;
+	SharedFileSet *files;
 	Snapshot	snapshot;		/* registered, when concurrent */
 	WalUsage   *wal;
 	BufferUsage *buffers;
@@ -194,6 +196,7 @@ elac_build_worker_main(dsm_segment *segment, shm_toc *toc)
 {
 	BuildShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	Sharedsort *sharedsort = shm_toc_lookup(toc, KEY_SORT, false);
+	SharedFileSet *files = shm_toc_lookup(toc, KEY_FILES, false);
 	WalUsage   *wal = shm_toc_lookup(toc, KEY_WAL, false);
 	BufferUsage *buffers = shm_toc_lookup(toc, KEY_BUFFERS, false);
 	LOCKMODE	heap_lock = shared->concurrent ? ShareUpdateExclusiveLock : ShareLock;
@@ -211,6 +214,7 @@ elac_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	heap = table_open(shared->heap, heap_lock);
 	index = index_open(shared->index, index_lock);
 	tuplesort_attach_shared(sharedsort, segment);
+	SharedFileSetAttach(files, segment);
 
 	info = BuildIndexInfo(index);
 	info->ii_Concurrent = shared->concurrent;
@@ -220,6 +224,8 @@ elac_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	params.type = elac_row_type(index, schema);
 	params.codebook = worker_read_codebook(index, &shared->codebook);
 	params.cut = shared->cut;
+	params.files = files;
+	params.participant = ParallelWorkerNumber + 1;
 
 	InstrStartParallelQuery();
 	load_participate(shared, sharedsort, heap, index, info, &params, false);
@@ -270,6 +276,10 @@ leader_fill_toc(ElacBuildLeader *leader, Relation heap, const IndexInfo *info, c
 	tuplesort_initialize_shared(leader->sort, leader->participants, context->seg);
 	shm_toc_insert(context->toc, KEY_SORT, leader->sort);
 
+	leader->files = shm_toc_allocate(context->toc, sizeof(SharedFileSet));
+	SharedFileSetInit(leader->files, context->seg);
+	shm_toc_insert(context->toc, KEY_FILES, leader->files);
+
 	leader->wal = shm_toc_allocate(context->toc, mul_size(sizeof(WalUsage), context->nworkers));
 	shm_toc_insert(context->toc, KEY_WAL, leader->wal);
 	leader->buffers = shm_toc_allocate(context->toc, mul_size(sizeof(BufferUsage), context->nworkers));
@@ -304,9 +314,10 @@ leader_begin(Relation heap, const IndexInfo *info, const ElacRowSortParams *para
 	sort_bytes = tuplesort_estimate_shared(leader->participants);
 	shm_toc_estimate_chunk(&context->estimator, shared_bytes);
 	shm_toc_estimate_chunk(&context->estimator, sort_bytes);
+	shm_toc_estimate_chunk(&context->estimator, sizeof(SharedFileSet));
 	shm_toc_estimate_chunk(&context->estimator, mul_size(sizeof(WalUsage), context->nworkers));
 	shm_toc_estimate_chunk(&context->estimator, mul_size(sizeof(BufferUsage), context->nworkers));
-	shm_toc_estimate_keys(&context->estimator, 4);
+	shm_toc_estimate_keys(&context->estimator, 5);
 	if (debug_query_string != NULL)
 	{
 		shm_toc_estimate_chunk(&context->estimator, strlen(debug_query_string) + 1);
@@ -356,13 +367,17 @@ load_in_parallel(ElacBuildLeader *leader, Relation heap, IndexInfo *info, const 
 				 ElacBuildLoad *load)
 {
 	SortCoordinateData *coordinate = palloc0(sizeof(SortCoordinateData));
+	ElacRowSortParams shared_params = *params;
 
-	load_participate(leader->shared, leader->sort, heap, params->index, info, params, true);
+	shared_params.files = leader->files;
+	shared_params.participant = 0;
+	load_participate(leader->shared, leader->sort, heap, params->index, info, &shared_params, true);
 	leader_wait(leader);
 	coordinate->isWorker = false;
 	coordinate->nParticipants = leader->participants;
 	coordinate->sharedsort = leader->sort;
-	load->sort = elac_rowsort_begin(params, (Size) maintenance_work_mem * 1024 / 2, coordinate);
+	shared_params.participant = leader->participants;
+	load->sort = elac_rowsort_begin(&shared_params, (Size) maintenance_work_mem * 1024 / 2, coordinate);
 	elac_rowsort_perform(load->sort);
 	load->heap_tuples = leader->shared->heap_tuples;
 	load->index_tuples = leader->shared->index_tuples;

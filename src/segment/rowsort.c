@@ -6,8 +6,10 @@
  * the server's tuplesort, keyed by (leaf, heap tid) --> next.
  *
  * What goes through the sort is the code, not the vector: at 4 bits an eighth
- * of its bytes.  Texts go as serialised lexemes.  The sort spills to temporary
- * files; with a coordinate its participants are those of a parallel build.
+ * of its bytes.  Texts do not go through it at all: they are inverted where
+ * they arrive (text_load.c), and the row carries the number it has there.  The
+ * sort spills to temporary files; with a coordinate its participants are those
+ * of a parallel build.
  *
  * The sorted tuple:
  *
@@ -15,7 +17,8 @@
  *				highest bit flipped, so that signed order is unsigned order
  *	2	int4	offset number within the block
  *	3	bytea	coded vector, NULL unless finite
- *	then		one for each text (bytea) and attribute column (its own type)
+ *	4	int8	number of arrival, NULL without text columns
+ *	then		one for each attribute column, of its own type
  */
 #include "postgres.h"
 
@@ -38,7 +41,7 @@
 #define ROWSORT_LEAF_NAN (UINT32_MAX - 1)
 #define ROWSORT_LEAF_NULL UINT32_MAX
 
-#define ROWSORT_KEYS 3			/* columns before those of the index */
+#define ROWSORT_KEYS 4			/* columns before those of the index */
 #define ROWSORT_BATCH_MIN 32	/* rows */
 #define ROWSORT_BATCH_MAX 1024
 #define ROWSORT_BATCH_BYTES ((Size) 2 * 1024 * 1024)
@@ -48,7 +51,8 @@ typedef struct RowsortRow
 {
 	ItemPointerData tid;
 	ElacVectorClass class;
-	Datum	   *values;			/* of the columns but the vector, as they are sorted */
+	uint64		arrival;
+	Datum	   *values;			/* of attribute columns */
 	bool	   *isnull;
 } RowsortRow;
 
@@ -60,7 +64,10 @@ struct ElacRowSort
 	Tuplesortstate *sort;
 	TupleDesc	descriptor;
 	TupleTableSlot *slot;		/* virtual while rows are put, minimal while they are read */
-	int			attribute[ELAC_MAX_COLUMNS];	/* place of each column in descriptor, from 0 */
+	int			attribute[ELAC_MAX_COLUMNS];	/* place of attribute columns in descriptor, from 0 */
+	bool		has_texts;
+	bool		adding;			/* this process puts rows */
+	ElacTextLoad *texts;		/* NULL without text columns */
 
 	/* the batch; absent in a leader that only reads */
 	Size		memory;
@@ -77,7 +84,6 @@ struct ElacRowSort
 	ElacVectorEncoder *encoder;
 	bytea	   *coded;
 
-	MemoryContext read_context; /* the row read last; NULL until all are in */
 	Tuplestorestate *rest;		/* what was still to be read when the sort was given up */
 };
 
@@ -89,20 +95,21 @@ rowsort_describe(ElacRowSort *sort)
 	int			n = ROWSORT_KEYS;
 
 	for (int i = 0; i < sort->schema->ncolumns; i++)
-		if (sort->schema->columns[i].kind != ELAC_COLUMN_VECTOR)
+	{
+		if (sort->schema->columns[i].kind == ELAC_COLUMN_ATTR)
 			sort->attribute[i] = n++;
+		else if (sort->schema->columns[i].kind == ELAC_COLUMN_TEXT)
+			sort->has_texts = true;
+	}
 	sort->descriptor = CreateTemplateTupleDesc(n);
 	TupleDescInitEntry(sort->descriptor, 1, "place", INT8OID, -1, 0);
 	TupleDescInitEntry(sort->descriptor, 2, "position", INT4OID, -1, 0);
 	TupleDescInitEntry(sort->descriptor, 3, "code", BYTEAOID, -1, 0);
+	TupleDescInitEntry(sort->descriptor, 4, "arrival", INT8OID, -1, 0);
 	for (int i = 0; i < sort->schema->ncolumns; i++)
 	{
-		AttrNumber	attribute = sort->attribute[i] + 1;
-
-		if (sort->schema->columns[i].kind == ELAC_COLUMN_TEXT)
-			TupleDescInitEntry(sort->descriptor, attribute, "text", BYTEAOID, -1, 0);
-		else if (sort->schema->columns[i].kind == ELAC_COLUMN_ATTR)
-			TupleDescCopyEntry(sort->descriptor, attribute, index, i + 1);
+		if (sort->schema->columns[i].kind == ELAC_COLUMN_ATTR)
+			TupleDescCopyEntry(sort->descriptor, sort->attribute[i] + 1, index, i + 1);
 	}
 }
 
@@ -117,13 +124,21 @@ elac_rowsort_begin(const ElacRowSortParams *params, Size memory, SortCoordinate 
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ElacRowSort *sort = palloc0(sizeof(ElacRowSort));
 	bool		leader = coordinate != NULL && !coordinate->isWorker;
-	Size		sort_memory = leader ? memory : memory - memory / 4;
+	Size		sort_memory;
 
 	sort->context = context;
 	sort->params = *params;
 	sort->schema = params->type->schema;
 	sort->memory = memory;
+	sort->adding = !leader;
 	rowsort_describe(sort);
+	/* with texts they have as much as the sort: while rows are put three eighths, while they are read half */
+	sort_memory = leader ? memory : memory - memory / 4;
+	if (sort->has_texts)
+		sort_memory /= 2;
+	if (sort->has_texts)
+		sort->texts = leader ? elac_text_load_open(params->type, sort_memory, params->files, params->participant)
+			: elac_text_load_begin(params->type, sort_memory, params->files, params->participant);
 	sort->slot = MakeSingleTupleTableSlot(sort->descriptor, &TTSOpsVirtual);
 	sort->sort = tuplesort_begin_heap(sort->descriptor, lengthof(keys), keys, operators, collations, nulls_first,
 									  (int) Min(Max(sort_memory / 1024, 64), MAX_KILOBYTES), coordinate, TUPLESORT_NONE);
@@ -193,6 +208,8 @@ rowsort_flush(ElacRowSort *sort)
 		memcpy(isnull + ROWSORT_KEYS, row->isnull + ROWSORT_KEYS, (natts - ROWSORT_KEYS) * sizeof(bool));
 		isnull[2] = true;
 		values[2] = (Datum) 0;
+		values[3] = Int64GetDatum((int64) row->arrival);
+		isnull[3] = !sort->has_texts;
 		if (sort->params.codebook != NULL)
 		{
 			if (row->class == ELAC_VECTOR_FINITE)
@@ -221,20 +238,17 @@ rowsort_flush(ElacRowSort *sort)
 	MemoryContextReset(sort->batch_context);
 }
 
-/* A text's lexemes as they are sorted, in the batch's context. */
-static Datum
-rowsort_form_text(ElacRowSort *sort, int column, Datum value)
+/* Hands a row's text on; what its analysis allocates is in the row's context. */
+static void
+rowsort_put_text(ElacRowSort *sort, int column, Datum value, bool isnull)
 {
-	ElacTermVector terms;
-	Size		nbytes;
-	bytea	   *result;
+	ElacTermVector terms = {0};
 
-	elac_text_analyze(&sort->params.type->schema->columns[column], sort->params.type->config[column], value, &terms);
-	nbytes = elac_terms_serialized_size(&terms);
-	result = MemoryContextAlloc(sort->batch_context, VARHDRSZ + nbytes);
-	SET_VARSIZE(result, VARHDRSZ + nbytes);
-	elac_terms_serialize(&terms, (uint8 *) VARDATA(result));
-	return PointerGetDatum(result);
+	if (isnull)
+		terms.isnull = true;
+	else
+		elac_text_analyze(&sort->schema->columns[column], sort->params.type->config[column], value, &terms);
+	elac_text_load_add(sort->texts, column, &terms);
 }
 
 static Datum
@@ -277,15 +291,17 @@ elac_rowsort_put(ElacRowSort *sort, ItemPointer tid, const Datum *values, const 
 				sort->nvectors++;
 			continue;
 		}
-		row->isnull[sort->attribute[i]] = isnull[i];
-		row->values[sort->attribute[i]] = (Datum) 0;
-		if (isnull[i])
+		if (column->kind == ELAC_COLUMN_TEXT)
+		{
+			rowsort_put_text(sort, i, values[i], isnull[i]);
 			continue;
-		row->values[sort->attribute[i]] = column->kind == ELAC_COLUMN_TEXT
-			? rowsort_form_text(sort, i, values[i])
-			: rowsort_form_attr(sort, i, values[i]);
+		}
+		row->isnull[sort->attribute[i]] = isnull[i];
+		row->values[sort->attribute[i]] = isnull[i] ? (Datum) 0 : rowsort_form_attr(sort, i, values[i]);
 	}
 	MemoryContextSwitchTo(old);
+	if (sort->has_texts)
+		row->arrival = elac_text_load_end_row(sort->texts);
 	MemoryContextReset(sort->row_context);
 	sort->nrows++;
 	if (sort->nrows == sort->rows_max || MemoryContextMemAllocated(sort->batch_context, true) > sort->batch_bytes)
@@ -323,27 +339,18 @@ elac_rowsort_perform(ElacRowSort *sort)
 		rowsort_flush(sort);
 		rowsort_end_batch(sort);
 	}
+	if (sort->adding && sort->texts != NULL)
+		elac_text_load_finish(sort->texts);
 	tuplesort_performsort(sort->sort);
 	ExecDropSingleTupleTableSlot(sort->slot);
 	sort->slot = MakeSingleTupleTableSlot(sort->descriptor, &TTSOpsMinimalTuple);
-	sort->read_context = AllocSetContextCreate(sort->context, "elacsym row", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(old);
 }
 
-/* A text column of the tuple read last. */
-static void
-rowsort_read_text(ElacRowSort *sort, int column, ElacTermVector *terms)
+ElacTextLoad *
+elac_rowsort_texts(ElacRowSort *sort)
 {
-	int			attribute = sort->attribute[column];
-	struct varlena *bytes;
-
-	memset(terms, 0, sizeof(*terms));
-	terms->isnull = sort->slot->tts_isnull[attribute];
-	if (terms->isnull)
-		return;
-	bytes = (struct varlena *) DatumGetPointer(sort->slot->tts_values[attribute]);
-	if (!elac_terms_parse((const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), terms))
-		elog(ERROR, "lexemes of index \"%s\" were damaged while they were sorted", sort->params.type->index_name);
+	return sort->texts;
 }
 
 bool
@@ -351,7 +358,6 @@ elac_rowsort_next(ElacRowSort *sort, ElacSortedRow *sorted)
 {
 	ElacRow    *row = &sorted->row;
 	uint64		place;
-	MemoryContext old;
 
 	if (sort->rest != NULL
 		? !tuplestore_gettupleslot(sort->rest, true, false, sort->slot)
@@ -371,19 +377,15 @@ elac_rowsort_next(ElacRowSort *sort, ElacSortedRow *sorted)
 	else if (sorted->leaf == ROWSORT_LEAF_NAN)
 		row->vector_class = ELAC_VECTOR_NAN;
 
-	MemoryContextReset(sort->read_context);
-	old = MemoryContextSwitchTo(sort->read_context);
+	if (!sort->slot->tts_isnull[3])
+		sorted->arrival = (uint64) DatumGetInt64(sort->slot->tts_values[3]);
 	for (int i = 0; i < sort->schema->ncolumns; i++)
 	{
-		if (sort->schema->columns[i].kind == ELAC_COLUMN_TEXT)
-			rowsort_read_text(sort, i, &row->columns[i].text);
-		else if (sort->schema->columns[i].kind == ELAC_COLUMN_ATTR)
-		{
-			row->columns[i].value = sort->slot->tts_values[sort->attribute[i]];
-			row->columns[i].isnull = sort->slot->tts_isnull[sort->attribute[i]];
-		}
+		if (sort->schema->columns[i].kind != ELAC_COLUMN_ATTR)
+			continue;
+		row->columns[i].value = sort->slot->tts_values[sort->attribute[i]];
+		row->columns[i].isnull = sort->slot->tts_isnull[sort->attribute[i]];
 	}
-	MemoryContextSwitchTo(old);
 	return true;
 }
 
@@ -393,6 +395,8 @@ elac_rowsort_detach(ElacRowSort *sort, Size memory)
 	MemoryContext old = MemoryContextSwitchTo(sort->context);
 
 	Assert(sort->rest == NULL);
+	if (sort->texts != NULL)
+		elac_text_load_detach(sort->texts);
 	sort->rest = tuplestore_begin_heap(false, false, (int) Min(Max(memory / 1024, 64), MAX_KILOBYTES));
 	while (tuplesort_gettupleslot(sort->sort, true, false, sort->slot, NULL))
 	{
@@ -413,5 +417,7 @@ elac_rowsort_end(ElacRowSort *sort)
 		tuplesort_end(sort->sort);
 	if (sort->rest != NULL)
 		tuplestore_end(sort->rest);
+	if (sort->texts != NULL)
+		elac_text_load_end(sort->texts);
 	MemoryContextDelete(sort->context);
 }

@@ -12,6 +12,7 @@
 #include "utils/tuplesort.h"
 
 #include "segment/row.h"
+#include "segment/text_load.h"
 #include "vector/codebook.h"
 
 typedef struct ElacRowSort ElacRowSort;
@@ -23,6 +24,8 @@ typedef struct ElacRowSortParams
 	const ElacRowType *type;
 	const ElacCodebook *codebook;	/* NULL without a vector column */
 	int			cut;			/* whose lists documents are coded for */
+	SharedFileSet *files;		/* where participants leave texts; NULL in a serial build */
+	int			participant;	/* this process's number; in the one that reads: how many there are */
 } ElacRowSortParams;
 
 /*
@@ -42,12 +45,16 @@ extern void elac_rowsort_perform(ElacRowSort *sort);
 /* A row in its final order; what it points to is valid until the next call. */
 typedef struct ElacSortedRow
 {
-	ElacRow		row;			/* vector is not set */
+	ElacRow		row;			/* vector and texts are not set */
+	uint64		arrival;		/* what elac_rowsort_texts() knows its texts by */
 	uint32		leaf;			/* when vector_class is FINITE */
 	const uint8 *coded;			/* by elac_vector_encode(), when FINITE */
 } ElacSortedRow;
 
 extern bool elac_rowsort_next(ElacRowSort *sort, ElacSortedRow *row);
+
+/* Texts of the rows, to be placed as these are read; NULL without text columns. */
+extern ElacTextLoad *elac_rowsort_texts(ElacRowSort *sort);
 
 /*
  * Copies the rows still to be read, so that the processes that sorted them are

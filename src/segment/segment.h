@@ -69,15 +69,16 @@ typedef struct ElacSegmentStream ElacSegmentStream;
 
 /*
  * A segment under the id given, coded for lists of cut; spool_bytes bounds each
- * of two buffers of codes.  Its body is LOCAL.  Not yet published.
+ * of two buffers of codes.  texts: those of the rows to come, NULL without text
+ * columns.  Its body is LOCAL.  Not yet published.
  */
 extern ElacSegmentStream *elac_segment_stream_begin(Relation index, const ElacRowType *type, const ElacCodebook *codebook,
-													int cut, uint64 id, Size spool_bytes);
+													int cut, uint64 id, Size spool_bytes, ElacTextLoad *texts);
 
 /* Adds the next row of elac_rowsort_next(). */
 extern void elac_segment_stream_add(ElacSegmentStream *stream, const ElacSortedRow *row);
 
-/* What grows with the rows: of text and attribute columns. */
+/* What grows with the rows: of attribute columns. */
 extern Size elac_segment_stream_memory(const ElacSegmentStream *stream);
 extern uint32 elac_segment_stream_ndocs(const ElacSegmentStream *stream);
 

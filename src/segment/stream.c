@@ -3,8 +3,9 @@
  *	  Writes a segment whose rows come in their final order.
  *
  * The document map goes into the head as rows arrive, codes into the vector
- * writer; texts and attributes are collected in memory, because their sections
- * are in the order of terms and values: the caller asks how much that is.
+ * writer.  Attributes are collected in memory, because their sections are in
+ * the order of values: the caller asks how much that is.  Texts have been
+ * collected before; they are told their rows' numbers, and written in the end.
  */
 #include "postgres.h"
 
@@ -29,13 +30,13 @@ struct ElacSegmentStream
 	int			ntids;			/* not yet written */
 	ItemPointerData *tids;
 	ElacVectorWriter *vector;
-	ElacTextWriter *texts[ELAC_MAX_COLUMNS];
+	ElacTextLoad *texts;		/* the caller's */
 	ElacAttrWriter *attrs[ELAC_MAX_COLUMNS];
 };
 
 ElacSegmentStream *
 elac_segment_stream_begin(Relation index, const ElacRowType *type, const ElacCodebook *codebook, int cut, uint64 id,
-						  Size spool_bytes)
+						  Size spool_bytes, ElacTextLoad *texts)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym segment stream",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -48,13 +49,14 @@ elac_segment_stream_begin(Relation index, const ElacRowType *type, const ElacCod
 	stream->type = type;
 	stream->codebook = codebook;
 	stream->id = id;
+	stream->texts = texts;
+	if (texts != NULL)
+		elac_text_load_forget(texts);
 	stream->tids = palloc(STREAM_TIDS * sizeof(ItemPointerData));
 	for (int i = 0; i < schema->ncolumns; i++)
 	{
 		if (schema->columns[i].kind == ELAC_COLUMN_VECTOR)
 			stream->vector = elac_vector_writer_begin_cut(codebook, schema->columns[i].bits, cut, spool_bytes);
-		else if (schema->columns[i].kind == ELAC_COLUMN_TEXT)
-			stream->texts[i] = elac_text_writer_begin((ElacTextType) schema->columns[i].element, schema->columns[i].flags);
 		else if (schema->columns[i].kind == ELAC_COLUMN_ATTR)
 			stream->attrs[i] = elac_attr_writer_begin(&type->attr[i]);
 	}
@@ -75,8 +77,6 @@ elac_segment_stream_memory(const ElacSegmentStream *stream)
 
 	for (int i = 0; i < stream->type->schema->ncolumns; i++)
 	{
-		if (stream->texts[i] != NULL)
-			memory += elac_text_writer_memory(stream->texts[i]);
 		if (stream->attrs[i] != NULL)
 			memory += elac_attr_writer_memory(stream->attrs[i]);
 	}
@@ -114,10 +114,10 @@ elac_segment_stream_add(ElacSegmentStream *stream, const ElacSortedRow *sorted)
 		else
 			elac_vector_writer_add(stream->vector, row->vector_class, 0, NULL);
 	}
+	if (stream->texts != NULL)
+		elac_text_load_place(stream->texts, sorted->arrival, stream->ndocs);
 	for (int i = 0; i < stream->type->schema->ncolumns; i++)
 	{
-		if (stream->texts[i] != NULL)
-			elac_text_writer_add(stream->texts[i], &row->columns[i].text);
 		if (stream->attrs[i] != NULL)
 			elac_attr_writer_add(stream->attrs[i], row->columns[i].value, row->columns[i].isnull);
 	}
@@ -136,8 +136,8 @@ stream_write_sections(ElacSegmentStream *stream)
 	{
 		CHECK_FOR_INTERRUPTS();
 		elac_directory_open_section(&stream->directory, i);
-		if (stream->texts[i] != NULL)
-			elac_text_writer_finish(stream->texts[i], NULL, stream->ndocs, &stream->out);
+		if (stream->type->schema->columns[i].kind == ELAC_COLUMN_TEXT)
+			elac_text_load_write(stream->texts, i, stream->ndocs, &stream->out);
 		else if (stream->attrs[i] != NULL)
 			elac_attr_writer_finish(stream->attrs[i], NULL, stream->ndocs, &stream->out);
 		else
