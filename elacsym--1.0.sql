@@ -662,7 +662,16 @@ CREATE FUNCTION elacsym_halfvec_cosine_traits(internal) RETURNS internal
 CREATE FUNCTION elacsym_text_traits(internal) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
+CREATE FUNCTION elacsym_tsvector_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_text_array_traits(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
 CREATE FUNCTION elacsym_text_options(internal) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION elacsym_tsvector_options(internal) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
 -- vectors: one ordering operator each
@@ -691,15 +700,30 @@ CREATE OPERATOR CLASS halfvec_cosine_ops FOR TYPE halfvec USING elacsym AS
 	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY pg_catalog.float_ops,
 	FUNCTION 1 elacsym_halfvec_cosine_traits(internal);
 
--- BM25 fields
+-- BM25 fields: strategy 1 is the score of one column, 2 that of several, 3 a condition
 CREATE OPERATOR CLASS text_bm25_ops DEFAULT FOR TYPE text USING elacsym AS
 	OPERATOR 1 <@> (text, elacsym_query) FOR ORDER BY pg_catalog.float_ops,
+	OPERATOR 3 pg_catalog.@@ (text, tsquery),
 	FUNCTION 1 elacsym_text_traits(internal),
+	FUNCTION 2 elacsym_text_options(internal);
+
+CREATE OPERATOR CLASS tsvector_bm25_ops DEFAULT FOR TYPE tsvector USING elacsym AS
+	OPERATOR 1 <@> (tsvector, elacsym_query) FOR ORDER BY pg_catalog.float_ops,
+	OPERATOR 3 pg_catalog.@@ (tsvector, tsquery),
+	FUNCTION 1 elacsym_tsvector_traits(internal),
+	FUNCTION 2 elacsym_tsvector_options(internal);
+
+CREATE OPERATOR CLASS text_array_bm25_ops FOR TYPE text[] USING elacsym AS
+	OPERATOR 1 <@> (text[], elacsym_query) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 elacsym_text_array_traits(internal),
 	FUNCTION 2 elacsym_text_options(internal);
 
 -- several fields at once, ARRAY[title, body] <@> query: the custom scan's business
 ALTER OPERATOR FAMILY text_bm25_ops USING elacsym ADD
 	OPERATOR 2 <@> (text[], elacsym_query) FOR ORDER BY pg_catalog.float_ops;
+
+ALTER OPERATOR FAMILY tsvector_bm25_ops USING elacsym ADD
+	OPERATOR 2 <@> (tsvector[], elacsym_query) FOR ORDER BY pg_catalog.float_ops;
 
 -- attributes: strategies 1 to 5 are btree's, 6 is <>, 7 LIKE, 8 @>, 9 &&
 

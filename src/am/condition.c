@@ -226,8 +226,8 @@ condition_operator(const ElacTarget *target, int column, Oid op, int *strategy)
 	if (get_op_opfamily_strategy(op, target->opfamily[column]) == 0)
 		return false;
 	get_op_opfamily_properties(op, target->opfamily[column], false, strategy, &lefttype, &righttype);
-	/* array families list anyarray, which stands for the column's own type */
-	if (lefttype != target->opcintype[column])
+	/* array families list anyarray, which stands for the column's own type; @@ is walk_match()'s */
+	if (lefttype != target->opcintype[column] || righttype == TSQUERYOID)
 		return false;
 	return op_strict(op);
 }

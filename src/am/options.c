@@ -1,6 +1,7 @@
 /*
  * options.c
- *	  Options of an index (WITH ...) and of a BM25 column (text_bm25_ops (...)).
+ *	  Options of an index (WITH ...) and of a BM25 column (text_bm25_ops (...)
+ *	  and its like).
  *
  * They are copied into the metapage when the index is built, so a change of
  * them takes effect at REINDEX; the store alone is looked up when needed.
@@ -15,6 +16,7 @@
 #include "text/analyze.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_text_options);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_tsvector_options);
 
 static relopt_kind index_relopt_kind;
 
@@ -68,12 +70,10 @@ options_validate_config(const char *value)
 				 errhint("Name its schema, config = 'schema.name', unless that is pg_catalog.")));
 }
 
-/* Support function 2 of text_bm25_ops: declares the options of a column. */
-Datum
-elacsym_text_options(PG_FUNCTION_ARGS)
+/* What columns of all types have. */
+static void
+options_declare_field(local_relopts *relopts)
 {
-	local_relopts *relopts = (local_relopts *) PG_GETARG_POINTER(0);
-
 	init_local_reloptions(relopts, sizeof(ElacTextOptions));
 	add_local_string_reloption(relopts, "config", "text search configuration",
 							   NULL, options_validate_config, NULL, offsetof(ElacTextOptions, config));
@@ -82,6 +82,34 @@ elacsym_text_options(PG_FUNCTION_ARGS)
 	add_local_real_reloption(relopts, "b", "strength of length normalisation in BM25",
 							 0.75, 0.0, 1.0, offsetof(ElacTextOptions, b));
 	add_local_real_reloption(relopts, "weight", "weight of the field's score",
-							 1.0, 0.0, 1000000.0, offsetof(ElacTextOptions, weight));
+							 1.0, 0.0, ELAC_FIELD_WEIGHT_MAX, offsetof(ElacTextOptions, weight));
+	add_local_bool_reloption(relopts, "positions", "keep the words' positions, to answer phrases",
+							 true, offsetof(ElacTextOptions, positions));
+}
+
+/* Support function 2 of text_bm25_ops and text_array_bm25_ops: declares the options of a column. */
+Datum
+elacsym_text_options(PG_FUNCTION_ARGS)
+{
+	local_relopts *relopts = (local_relopts *) PG_GETARG_POINTER(0);
+
+	options_declare_field(relopts);
+	add_local_bool_reloption(relopts, "bigrams", "index runs of CJK characters as overlapping pairs",
+							 false, offsetof(ElacTextOptions, bigrams));
+	PG_RETURN_VOID();
+}
+
+/* Support function 2 of tsvector_bm25_ops. */
+Datum
+elacsym_tsvector_options(PG_FUNCTION_ARGS)
+{
+	static const char *const names[ELAC_LABELS] = {"weight_d", "weight_c", "weight_b", "weight_a"};
+	local_relopts *relopts = (local_relopts *) PG_GETARG_POINTER(0);
+
+	options_declare_field(relopts);
+	for (int label = 0; label < ELAC_LABELS; label++)
+		add_local_real_reloption(relopts, names[label], "weight of lexemes with this label",
+								 1.0, 0.0, ELAC_FIELD_WEIGHT_MAX,
+								 offsetof(ElacTextOptions, label_weight) + label * sizeof(double));
 	PG_RETURN_VOID();
 }

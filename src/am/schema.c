@@ -8,8 +8,13 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_namespace.h"
@@ -17,6 +22,8 @@
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
+#include "nodes/makefuncs.h"
+#include "nodes/value.h"
 #include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -79,18 +86,33 @@ schema_config_name(Oid config, char *dst)
 	ReleaseSysCache(tuple);
 }
 
+/* Does the column's options name its configuration? */
+static bool
+schema_config_is_given(const ElacTextOptions *options)
+{
+	return options != NULL && options->config != 0;
+}
+
 static void
-schema_text_column(bytea *attribute_options, ElacColumn *column, Oid *config)
+schema_text_column(const ElacColumnTraits *traits, bytea *attribute_options, ElacColumn *column, Oid *config)
 {
 	ElacTextOptions *options = (ElacTextOptions *) attribute_options;
 
-	column->element = ELAC_TEXT_PLAIN;
-	for (int label = 0; label < ELAC_LABELS; label++)
-		column->label_weight[label] = 1.0;
+	column->element = traits->element;
 	column->k1 = options != NULL ? options->k1 : 1.2;
 	column->b = options != NULL ? options->b : 0.75;
 	column->weight = options != NULL ? options->weight : 1.0;
-	if (options != NULL && options->config != 0)
+	for (int label = 0; label < ELAC_LABELS; label++)
+		column->label_weight[label] = options != NULL && traits->element == ELAC_TEXT_TSVECTOR ?
+			options->label_weight[label] : 1.0;
+	if (options == NULL || options->positions)
+		column->flags |= ELAC_TEXT_POSITIONS;
+	if (options != NULL && options->bigrams)
+	{
+		elac_text_check_bigrams();
+		column->flags |= ELAC_TEXT_BIGRAMS;
+	}
+	if (schema_config_is_given(options))
 		*config = elac_text_config((const char *) options + options->config);
 	else
 		*config = getTSCurrentConfig(true);
@@ -125,7 +147,7 @@ elac_schema_form(Relation index, Oid *configs)
 				break;
 			case ELAC_COLUMN_TEXT:
 				schema->ntext++;
-				schema_text_column(attribute_options ? attribute_options[i] : NULL, column, &configs[i]);
+				schema_text_column(traits, attribute_options ? attribute_options[i] : NULL, column, &configs[i]);
 				break;
 			default:
 				schema->nattr++;
@@ -145,6 +167,43 @@ schema_depend(Relation index, Oid class, Oid object)
 	recordDependencyOn(&depender, &referenced, DEPENDENCY_NORMAL);
 }
 
+/* Adds the option config to those of an index column. */
+static void
+schema_keep_config(Relation index, int i, const char *name)
+{
+	Relation	catalog = table_open(AttributeRelationId, RowExclusiveLock);
+	HeapTuple	old = SearchSysCache2(ATTNUM, ObjectIdGetDatum(RelationGetRelid(index)), Int16GetDatum(i + 1));
+	Datum		values[Natts_pg_attribute] = {0};
+	bool		nulls[Natts_pg_attribute] = {0};
+	bool		replaces[Natts_pg_attribute] = {0};
+	DefElem    *option = makeDefElem("config", (Node *) makeString(pstrdup(name)), -1);
+	Datum		options;
+	bool		isnull;
+	HeapTuple	new;
+
+	if (!HeapTupleIsValid(old))
+		elog(ERROR, "cache lookup failed for column %d of index \"%s\"", i + 1, RelationGetRelationName(index));
+	options = SysCacheGetAttr(ATTNUM, old, Anum_pg_attribute_attoptions, &isnull);
+	values[Anum_pg_attribute_attoptions - 1] = transformRelOptions(isnull ? (Datum) 0 : options, list_make1(option),
+																   NULL, NULL, false, false);
+	replaces[Anum_pg_attribute_attoptions - 1] = true;
+	new = heap_modify_tuple(old, RelationGetDescr(catalog), values, nulls, replaces);
+	CatalogTupleUpdate(catalog, &new->t_self, new);
+	ReleaseSysCache(old);
+	table_close(catalog, RowExclusiveLock);
+}
+
+static void
+schema_keep_configs(Relation index, const ElacSchema *schema)
+{
+	bytea	  **options = RelationGetIndexAttOptions(index, true);
+
+	for (int i = 0; i < schema->ncolumns; i++)
+		if (schema->columns[i].kind == ELAC_COLUMN_TEXT &&
+			!schema_config_is_given(options != NULL ? (ElacTextOptions *) options[i] : NULL))
+			schema_keep_config(index, i, schema->columns[i].config);
+}
+
 void
 elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs)
 {
@@ -158,6 +217,7 @@ elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const 
 	for (int i = 0; i < schema->ncolumns; i++)
 		if (OidIsValid(configs[i]))
 			schema_depend(index, TSConfigRelationId, configs[i]);
+	schema_keep_configs(index, schema);
 	if (store != NULL)
 	{
 		Oid			server = get_foreign_server_oid(store, false);

@@ -9,7 +9,9 @@
 
 #include "utils/rel.h"
 
-/* Parsed options of a BM25 column. */
+#define ELAC_FIELD_WEIGHT_MAX 1000000.0
+
+/* Parsed options of a BM25 column, whatever its type; 0 are those that its type does not have. */
 typedef struct ElacTextOptions
 {
 	int32		vl_len_;
@@ -17,6 +19,9 @@ typedef struct ElacTextOptions
 	double		k1;
 	double		b;
 	double		weight;
+	double		label_weight[ELAC_LABELS];	/* tsvector */
+	bool		positions;
+	bool		bigrams;		/* text and text[] */
 } ElacTextOptions;
 
 /*
@@ -33,7 +38,11 @@ extern ElacSchema *elac_schema_form(Relation index, Oid *configs);
  */
 extern void elac_code_choice(Relation heap, Relation index, ElacSchema *schema);
 
-/* Records that index depends on its configurations and on its store. */
+/*
+ * Records that index depends on its configurations and on its store, and, for
+ * columns whose options do not name a configuration, in these options which
+ * one was the default: REINDEX and a restored dump take the same again.
+ */
 extern void elac_schema_record_dependencies(Relation index, const ElacSchema *schema, const Oid *configs);
 
 #endif							/* ELAC_SCHEMA_H */

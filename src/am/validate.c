@@ -17,11 +17,15 @@
 #include "utils/syscache.h"
 
 #include "am/am.h"
+#include "am/order.h"
+#include "am/text_match.h"
 
 static bool
 validate_procs(CatCList *procs, const char *family)
 {
 	bool		result = true;
+	bool		traits = false;
+	bool		options = false;
 
 	for (int i = 0; i < procs->n_members; i++)
 	{
@@ -32,9 +36,11 @@ validate_procs(CatCList *procs, const char *family)
 		{
 			case 1:
 				ok = check_amproc_signature(form->amproc, INTERNALOID, false, 1, 1, INTERNALOID);
+				traits = true;
 				break;
 			case 2:
 				ok = check_amoptsproc_signature(form->amproc);
+				options = true;
 				break;
 			default:
 				ok = false;
@@ -48,20 +54,44 @@ validate_procs(CatCList *procs, const char *family)
 			result = false;
 		}
 	}
+	if (options && !traits)
+	{
+		ereport(INFO,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("operator family \"%s\" of access method %s is missing support function %d", family, "elacsym", 1)));
+		result = false;
+	}
 	return result;
 }
 
+/* Columns with traits are ordered by; of texts, conditions are @@ alone.  The others only have conditions. */
 static bool
-validate_operators(CatCList *operators, const char *family)
+operator_fits(Form_pg_amop form, bool traits)
+{
+	if (form->amopstrategy < 1)
+		return false;
+	if (form->amoppurpose != AMOP_ORDER)
+		return get_op_rettype(form->amopopr) == BOOLOID &&
+			(!traits || (form->amopstrategy == ELAC_STRATEGY_MATCH && form->amoprighttype == TSQUERYOID));
+	return traits && get_op_rettype(form->amopopr) == FLOAT8OID &&
+		opfamily_can_sort_type(form->amopsortfamily, FLOAT8OID) &&
+		(form->amopstrategy == ELAC_STRATEGY_DISTANCE || form->amopstrategy == ELAC_STRATEGY_FIELDS);
+}
+
+static bool
+validate_operators(CatCList *operators, bool traits, Oid opcintype, const char *family)
 {
 	bool		result = true;
+	bool		ordered = false;
 
 	for (int i = 0; i < operators->n_members; i++)
 	{
 		Form_pg_amop form = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
-		Oid			wanted = form->amoppurpose == AMOP_ORDER ? FLOAT8OID : BOOLOID;
 
-		if (form->amopstrategy < 1 || get_op_rettype(form->amopopr) != wanted)
+		if (form->amoppurpose == AMOP_ORDER && form->amopstrategy == ELAC_STRATEGY_DISTANCE &&
+			form->amoplefttype == opcintype)
+			ordered = true;
+		if (!operator_fits(form, traits))
 		{
 			ereport(INFO,
 					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
@@ -69,6 +99,14 @@ validate_operators(CatCList *operators, const char *family)
 							family, "elacsym", format_operator(form->amopopr))));
 			result = false;
 		}
+	}
+	if (traits && !ordered)
+	{
+		ereport(INFO,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("operator family \"%s\" of access method %s is missing an ordering operator for type %s",
+						family, "elacsym", format_type_be(opcintype))));
+		result = false;
 	}
 	return result;
 }
@@ -78,6 +116,7 @@ elacvalidate(Oid opclass)
 {
 	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
 	Oid			family;
+	Oid			opcintype;
 	char	   *name;
 	CatCList   *operators;
 	CatCList   *procs;
@@ -86,6 +125,7 @@ elacvalidate(Oid opclass)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator class %u", opclass);
 	family = ((Form_pg_opclass) GETSTRUCT(tuple))->opcfamily;
+	opcintype = ((Form_pg_opclass) GETSTRUCT(tuple))->opcintype;
 	ReleaseSysCache(tuple);
 
 	tuple = SearchSysCache1(OPFAMILYOID, ObjectIdGetDatum(family));
@@ -96,7 +136,7 @@ elacvalidate(Oid opclass)
 
 	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
 	procs = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
-	result = validate_operators(operators, name);
+	result = validate_operators(operators, OidIsValid(get_opfamily_proc(family, opcintype, opcintype, 1)), opcintype, name);
 	result = validate_procs(procs, name) && result;
 	ReleaseCatCacheList(procs);
 	ReleaseCatCacheList(operators);

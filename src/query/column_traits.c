@@ -26,7 +26,9 @@ DEFINE_TRAITS(elacsym_vector_cosine_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_COSI
 DEFINE_TRAITS(elacsym_halfvec_l2_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_L2, ELAC_ELEMENT_HALF)
 DEFINE_TRAITS(elacsym_halfvec_ip_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_IP, ELAC_ELEMENT_HALF)
 DEFINE_TRAITS(elacsym_halfvec_cosine_traits, ELAC_COLUMN_VECTOR, ELAC_METRIC_COSINE, ELAC_ELEMENT_HALF)
-DEFINE_TRAITS(elacsym_text_traits, ELAC_COLUMN_TEXT, 0, 0)
+DEFINE_TRAITS(elacsym_text_traits, ELAC_COLUMN_TEXT, 0, ELAC_TEXT_PLAIN)
+DEFINE_TRAITS(elacsym_tsvector_traits, ELAC_COLUMN_TEXT, 0, ELAC_TEXT_TSVECTOR)
+DEFINE_TRAITS(elacsym_text_array_traits, ELAC_COLUMN_TEXT, 0, ELAC_TEXT_ARRAY)
 
 const ElacColumnTraits *
 elac_column_traits(Relation index, int column)

@@ -14,7 +14,7 @@ typedef struct ElacColumnTraits
 {
 	uint8		kind;			/* ElacColumnKind */
 	uint8		metric;			/* ElacMetric */
-	uint8		element;		/* ElacVectorElement */
+	uint8		element;		/* ElacVectorElement; ElacTextType of a text column */
 } ElacColumnTraits;
 
 /* Traits of a column (from 0) of an index or partitioned index. */
