@@ -3,10 +3,10 @@
  *	  All rows of the delta as one query sees them.
  *
  * Owns nothing stored and takes no locks.  Rows are those that the snapshot's
- * copy of the lanes counts; rows appended since are not seen.  docs records and
- * vectors' codes are kept by the process (lane_rows.c), codes from when they
- * are first asked for; of texts, and of vectors too many to be kept, one row's
- * at a time.
+ * copy of the lanes counts; rows appended since are not seen.  docs records,
+ * vectors' codes and texts are kept by the process (lane_rows.c, lane_texts.c
+ * through delta_text.c), codes and texts from when they are first asked for;
+ * of those too many to be kept, and of whole texts, one row's at a time.
  */
 #include "postgres.h"
 
@@ -18,39 +18,8 @@
 #include "base/kernels.h"
 #include "errors.h"
 #include "lsm/delta_vector.h"
-#include "lsm/lane_reader.h"
-#include "lsm/lane_rows.h"
-#include "lsm/lsm.h"
+#include "lsm/delta_view.h"
 #include "storage/metapage.h"
-
-typedef struct ViewLane
-{
-	const ElacLane *lane;
-	ElacLaneRows *rows;			/* held */
-	ElacDoc		first;			/* number of its first row */
-	ElacLaneReader *reader;		/* NULL until needed */
-} ViewLane;
-
-struct ElacDeltaView
-{
-	Relation	index;
-	const ElacRowType *type;
-	MemoryContext context;
-	MemoryContextCallback callback;
-	int			ordinal[ELAC_MAX_COLUMNS];	/* attribute columns: 0 .. nattr-1 */
-	int			nlanes;
-	ViewLane	lanes[ELAC_MAX_FROZEN + ELAC_LANES];
-	uint32		ndocs;
-	int			last;			/* lane that the last row asked for lies in */
-
-	bool		codes_tried;
-	bool		has_codes;		/* of all lanes */
-	float	   *vector;			/* of vector_doc */
-	ElacDoc		vector_doc;
-	MemoryContext text_context; /* reset from row to row */
-	ElacDoc		text_doc;
-	ElacTermVector terms[ELAC_MAX_COLUMNS];
-};
 
 /* Runs when the view's context goes, after an error too. */
 static void
@@ -59,20 +28,25 @@ view_forget(void *arg)
 	ElacDeltaView *view = arg;
 
 	for (int i = 0; i < view->nlanes; i++)
+	{
 		elac_lane_rows_unhold(view->lanes[i].rows);
+		if (view->lanes[i].texts != NULL)
+			elac_lane_texts_unhold(view->lanes[i].texts);
+	}
 	view->nlanes = 0;
 }
 
 static void
-view_add_lane(ElacDeltaView *view, const uint8 *uuid, const ElacLane *lane)
+view_add_lane(ElacDeltaView *view, const ElacLane *lane)
 {
-	ViewLane   *entry = &view->lanes[view->nlanes];
+	ElacDeltaViewLane *entry = &view->lanes[view->nlanes];
 
 	if (lane->ndocs == 0)
 		return;
 	entry->lane = lane;
-	entry->rows = elac_lane_rows_hold(view->index, uuid, view->type, lane);
+	entry->rows = elac_lane_rows_hold(view->index, view->uuid, view->type, lane);
 	entry->first = view->ndocs;
+	entry->texts = NULL;
 	entry->reader = NULL;
 	view->nlanes++;
 	view->ndocs += lane->ndocs;
@@ -84,7 +58,6 @@ elac_delta_view(ElacSnapshot *snapshot)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym delta view", ALLOCSET_SMALL_SIZES);
 	ElacDeltaView *view = MemoryContextAllocZero(context, sizeof(ElacDeltaView));
 	const ElacSchema *schema = snapshot->type->schema;
-	uint8		uuid[16];
 	int			nattr = 0;
 
 	if (elac_delta_count(snapshot->manifest, snapshot->lanes) >= ELAC_INVALID_DOC)
@@ -103,11 +76,11 @@ elac_delta_view(ElacSnapshot *snapshot)
 	view->callback.func = view_forget;
 	view->callback.arg = view;
 	MemoryContextRegisterResetCallback(context, &view->callback);
-	memcpy(uuid, elac_metapage_get(snapshot->index)->uuid, sizeof(uuid));
+	memcpy(view->uuid, elac_metapage_get(snapshot->index)->uuid, sizeof(view->uuid));
 	for (uint32 i = 0; i < snapshot->manifest->nfrozen; i++)
-		view_add_lane(view, uuid, &snapshot->manifest->frozen[i]);
+		view_add_lane(view, &snapshot->manifest->frozen[i]);
 	for (int i = 0; i < ELAC_LANES; i++)
-		view_add_lane(view, uuid, &snapshot->lanes[i]);
+		view_add_lane(view, &snapshot->lanes[i]);
 	return view;
 }
 
@@ -117,30 +90,17 @@ elac_delta_ndocs(const ElacDeltaView *view)
 	return view->ndocs;
 }
 
-/* The lane that a row lies in; *row is its number there. */
-static inline ViewLane *
-view_lane(ElacDeltaView *view, ElacDoc doc, uint32 *row)
-{
-	Assert(doc < view->ndocs);
-	if (doc < view->lanes[view->last].first)
-		view->last = 0;
-	while (view->last + 1 < view->nlanes && doc >= view->lanes[view->last + 1].first)
-		view->last++;
-	*row = doc - view->lanes[view->last].first;
-	return &view->lanes[view->last];
-}
-
 static inline const ElacDeltaHeader *
 view_header(ElacDeltaView *view, ElacDoc doc)
 {
 	uint32		row;
-	ViewLane   *lane = view_lane(view, doc, &row);
+	ElacDeltaViewLane *lane = elac_delta_view_lane(view, doc, &row);
 
 	return elac_lane_rows_header(lane->rows, row);
 }
 
 static ElacLaneReader *
-view_reader(ElacDeltaView *view, ViewLane *lane)
+view_reader(ElacDeltaView *view, ElacDeltaViewLane *lane)
 {
 	if (lane->reader == NULL)
 	{
@@ -168,7 +128,7 @@ Datum
 elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull)
 {
 	uint32		row;
-	ViewLane   *lane = view_lane(view, doc, &row);
+	ElacDeltaViewLane *lane = elac_delta_view_lane(view, doc, &row);
 
 	Assert(view->ordinal[column] >= 0);
 	return elac_lane_rows_attr(lane->rows, row, view->ordinal[column], isnull);
@@ -199,7 +159,7 @@ static const float *
 view_vector(ElacDeltaView *view, ElacDoc doc)
 {
 	uint32		row;
-	ViewLane   *lane = view_lane(view, doc, &row);
+	ElacDeltaViewLane *lane = elac_delta_view_lane(view, doc, &row);
 	int			dim = view->type->schema->columns[view->type->schema->vector_column].dim;
 
 	if (view->vector == NULL)
@@ -263,7 +223,7 @@ bool
 elac_delta_distance(ElacDeltaView *view, ElacDoc doc, const ElacDeltaQuery *query, float *estimate, float *lower)
 {
 	uint32		row;
-	ViewLane   *lane = view_lane(view, doc, &row);
+	ElacDeltaViewLane *lane = elac_delta_view_lane(view, doc, &row);
 	const ElacDeltaHeader *header = elac_lane_rows_header(lane->rows, row);
 
 	if (header->vector_class != ELAC_VECTOR_FINITE)
@@ -286,7 +246,7 @@ elac_delta_terms(ElacDeltaView *view, ElacDoc doc, int column)
 	if (view->text_doc != doc)
 	{
 		uint32		row;
-		ViewLane   *lane = view_lane(view, doc, &row);
+		ElacDeltaViewLane *lane = elac_delta_view_lane(view, doc, &row);
 		ElacLaneReader *reader = view_reader(view, lane);
 		MemoryContext old = MemoryContextSwitchTo(view->text_context);
 

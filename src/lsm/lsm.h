@@ -103,6 +103,31 @@ extern bool elac_delta_distance(ElacDeltaView *view, ElacDoc doc, const ElacDelt
 								float *estimate, float *lower);
 extern const ElacTermVector *elac_delta_terms(ElacDeltaView *view, ElacDoc doc, int column);
 
+/* ---- texts of the delta (lsm/delta_text.c): fast, for the process keeps them inverted ---- */
+
+/* Adds what all rows hold, dead ones included, to df and statistics of a query. */
+extern void elac_delta_text_stats(ElacDeltaView *view, ElacBm25Query *query);
+
+/*
+ * A query's words in the rows of a view, in CurrentMemoryContext; query has to
+ * stay.  next: the first row at or after doc that has one of the query's words
+ * (under NOT or not), or maybe has; ndocs when there is none.  documents: for
+ * elac_bm25_score() and elac_bm25_matches(), the term vectors of any row, one
+ * per field, of which those words are left that the query has; valid until
+ * another row is asked for, here or with elac_delta_terms(), or until another
+ * scan reads the delta.  bound: a row's score is not above it (query prepared).
+ */
+typedef struct ElacDeltaText ElacDeltaText;
+
+extern ElacDeltaText *elac_delta_text_begin(ElacDeltaView *view, const ElacBm25Query *query);
+extern ElacDoc elac_delta_text_next(const ElacDeltaText *text, ElacDoc doc);
+extern double elac_delta_text_bound(ElacDeltaText *text, ElacDoc doc);
+extern const ElacTermVector *elac_delta_text_documents(ElacDeltaText *text, ElacDoc doc);
+extern void elac_delta_text_end(ElacDeltaText *text);
+
+/* Whether a row's text is NULL. */
+extern bool elac_delta_text_isnull(ElacDeltaView *view, ElacDoc doc, int column);
+
 /* Rows in the delta, from the lane heads alone. */
 extern uint64 elac_delta_count(const ElacManifest *manifest, const ElacLane *lanes);
 

@@ -14,54 +14,100 @@
 #define BATCH_GROWTH 8
 #define MAX_BATCH_ROWS (1 << 26)
 
-/* One wave for the postings of all remote segments. */
+#define INTERRUPT_ROWS 256		/* rows between looks at interrupts */
+
+/*
+ * The readers of a segment, one a field; NULL for a label that none of its
+ * documents has.
+ */
+static ElacTextReader **
+text_batch_readers(const ElacBm25Query *text, ElacSegment *segment)
+{
+	ElacTextReader **readers = palloc(sizeof(ElacTextReader *) * Max(text->nfields, 1));
+
+	for (int f = 0; f < text->nfields; f++)
+		readers[f] = elac_text_label(elac_segment_text(segment, text->fields[f].column), text->fields[f].label);
+	return readers;
+}
+
+/* One wave for the postings of all REMOTE segments: those of others cost nothing to wait for. */
 static void
 text_batch_prefetch(ElacScan *scan, ElacTextReader ***readers)
 {
 	const ElacBm25Query *text = scan->query.text;
 	int			nsegments = scan->snapshot->nsegments;
 	ElacBlobReader **blobs = palloc(sizeof(ElacBlobReader *) * Max(nsegments, 1));
+	int			nblobs = 0;
 
 	for (int i = 0; i < nsegments; i++)
 	{
-		ElacSegment *segment = scan->sources[i].segment;
-
-		readers[i] = palloc(sizeof(ElacTextReader *) * text->nfields);
+		if (readers[i] == NULL || scan->snapshot->manifest->segments[i].body.home != ELAC_HOME_REMOTE)
+			continue;
 		for (int f = 0; f < text->nfields; f++)
-		{
-			readers[i][f] = elac_segment_text(segment, text->fields[f].column);
-			elac_text_prefetch(readers[i][f], &text->fields[f]);
-		}
-		blobs[i] = elac_segment_body(segment);
+			if (readers[i][f] != NULL)
+				elac_text_prefetch(readers[i][f], &text->fields[f]);
+		blobs[nblobs++] = elac_segment_body(scan->sources[i].segment);
 	}
-	elac_blob_wait(blobs, nsegments);
+	if (nblobs > 0)
+		elac_blob_wait(blobs, nblobs);
 	pfree(blobs);
 }
 
+/*
+ * The delta's rows come last: what the segments have found leaves few of them
+ * to be scored.
+ */
 static void
 text_batch_delta(ElacScan *scan, ElacTextHeap *heap)
 {
-	const ElacBm25Query *text = scan->query.text;
 	ElacSource *source = &scan->sources[scan->nsources - 1];
 	const ElacBitmap *pending = elac_source_pending(scan, source);
-	ElacTermVector *documents = palloc(sizeof(ElacTermVector) * text->nfields);
-	ElacDoc		doc = 0;
+	ElacDeltaText *words;
+	ElacTextHit hit;
 
-	while ((doc = elac_source_next(source, pending, doc)) < source->ndocs)
+	if (source->npending == 0)
+		return;
+	words = elac_delta_text_begin(scan->delta, scan->query.text);
+	hit.source = scan->nsources - 1;
+	hit.doc = 0;
+	while ((hit.doc = elac_delta_text_next(words, hit.doc)) < source->ndocs)
 	{
-		ElacTextHit hit;
+		ElacDoc		doc = elac_source_next(source, pending, hit.doc);
 
-		CHECK_FOR_INTERRUPTS();
-		for (int f = 0; f < text->nfields; f++)
-			documents[f] = *elac_delta_terms(scan->delta, doc, text->fields[f].column);
-		hit.score = elac_bm25_score(text, documents);
-		hit.source = scan->nsources - 1;
-		hit.doc = doc;
+		if (doc > hit.doc)
+		{
+			hit.doc = doc;
+			continue;
+		}
+		if (doc % INTERRUPT_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
+		hit.score = elac_bm25_score(scan->query.text, elac_delta_text_documents(words, doc));
 		if (hit.score > 0)
 			elac_text_heap_push(heap, &hit);
-		doc++;
+		hit.doc++;
 	}
-	pfree(documents);
+	elac_delta_text_end(words);
+}
+
+/* The segments with pending rows, those with most rows first: they have the best hits, as a rule. */
+static int *
+text_batch_order(ElacScan *scan, int *n)
+{
+	int		   *order = palloc(sizeof(int) * Max(scan->snapshot->nsegments, 1));
+
+	*n = 0;
+	for (int i = 0; i < scan->snapshot->nsegments; i++)
+	{
+		int			place = *n;
+
+		if (scan->sources[i].npending == 0)
+			continue;
+		for (; place > 0 && scan->sources[order[place - 1]].npending < scan->sources[i].npending; place--)
+			order[place] = order[place - 1];
+		order[place] = i;
+		(*n)++;
+	}
+	return order;
 }
 
 /* Equal scores rank by the row's place in the heap. */
@@ -75,25 +121,37 @@ text_batch_place(void *arg, uint32 source, ElacDoc doc)
 	return ((uint64) ItemPointerGetBlockNumberNoCheck(&tid) << 16) | ItemPointerGetOffsetNumberNoCheck(&tid);
 }
 
+/* The best pending rows of all sources. */
+static ElacTextHit *
+text_batch_search(ElacScan *scan, uint32 *nhits)
+{
+	ElacTextHeap *heap = elac_text_heap_create(scan->batch_rows);
+	ElacTextReader ***readers = palloc0(sizeof(ElacTextReader **) * Max(scan->snapshot->nsegments, 1));
+	int			n;
+	int		   *order = text_batch_order(scan, &n);
+
+	elac_text_heap_set_place(heap, text_batch_place, scan);
+	for (int i = 0; i < n; i++)
+		readers[order[i]] = text_batch_readers(scan->query.text, scan->sources[order[i]].segment);
+	text_batch_prefetch(scan, readers);
+	for (int i = 0; i < n; i++)
+	{
+		elac_text_search(readers[order[i]], scan->query.text, elac_source_pending(scan, &scan->sources[order[i]]),
+						 order[i], heap);
+		pfree(readers[order[i]]);
+	}
+	text_batch_delta(scan, heap);
+	pfree(readers);
+	pfree(order);
+	return elac_text_heap_finish(heap, nhits);
+}
+
 bool
 elac_text_batch(ElacScan *scan)
 {
-	ElacTextHeap *heap = elac_text_heap_create(scan->batch_rows);
-	ElacTextReader ***readers = palloc(sizeof(ElacTextReader **) * Max(scan->snapshot->nsegments, 1));
-	ElacTextHit *hits;
 	uint32		nhits;
+	ElacTextHit *hits = text_batch_search(scan, &nhits);
 
-	elac_text_heap_set_place(heap, text_batch_place, scan);
-	text_batch_prefetch(scan, readers);
-	text_batch_delta(scan, heap);
-	for (int i = 0; i < scan->snapshot->nsegments; i++)
-	{
-		if (scan->sources[i].npending > 0)
-			elac_text_search(readers[i], scan->query.text, elac_source_pending(scan, &scan->sources[i]), i, heap);
-		pfree(readers[i]);
-	}
-	pfree(readers);
-	hits = elac_text_heap_finish(heap, &nhits);
 	scan->batch_rows = Min(scan->batch_rows * BATCH_GROWTH, MAX_BATCH_ROWS);
 	if (nhits == 0)
 		return false;

@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -25,7 +26,7 @@
 #include "query/query.h"
 #include "storage/metapage.h"
 
-#define KEPT_QUERIES 16
+#define KEPT_QUERIES 64
 
 /* What decides whether a kept answer is still the statement's own. */
 typedef struct StatsKey
@@ -65,6 +66,7 @@ stats_key_fill(StatsKey *key)
 	}
 }
 
+/* A copy with everything it points at, in CurrentMemoryContext. */
 static ElacBm25Query *
 stats_copy(const ElacBm25Query *from)
 {
@@ -77,98 +79,117 @@ stats_copy(const ElacBm25Query *from)
 		ElacBm25Field *field = &query->fields[f];
 
 		*field = from->fields[f];
-		field->terms = palloc(sizeof(ElacBm25Term) * Max(field->nterms, 1));
+		field->terms = palloc_extended(mul_size(sizeof(ElacBm25Term), Max(field->nterms, 1)), MCXT_ALLOC_HUGE);
 		for (uint32 t = 0; t < field->nterms; t++)
 		{
 			field->terms[t] = from->fields[f].terms[t];
 			field->terms[t].bytes = memcpy(palloc(field->terms[t].len + 1), field->terms[t].bytes, field->terms[t].len);
 		}
 	}
+	if (from->condition != NULL)
+		query->condition = memcpy(palloc(VARSIZE(from->condition)), from->condition, VARSIZE(from->condition));
+	if (from->operands != NULL)
+	{
+		Size		size = mul_size(mul_size(from->condition->size, from->nfields), sizeof(int32));
+
+		query->operands = memcpy(palloc_extended(size + 1, MCXT_ALLOC_HUGE), from->operands, size);
+	}
 	return query;
 }
 
-/* Adds one document's part to a field. */
-static void
-stats_add_document(ElacBm25Field *field, const ElacTermVector *document)
+/* The reader of a field in a segment; NULL when no document has the label. */
+static ElacTextReader *
+stats_reader(ElacSegment *segment, const ElacBm25Field *field)
 {
-	uint32		d = 0;
+	return elac_text_label(elac_segment_text(segment, field->column), field->label);
+}
 
-	if (document->nterms == 0)
-		return;
-	field->stats.ndocs++;
-	field->stats.total_length += document->length;
-	for (uint32 t = 0; t < field->nterms; t++)
+/*
+ * One wave for what REMOTE segments have to say, and for the postings that the
+ * scan is going to read.
+ */
+static void
+stats_prefetch(const ElacBm25Query *query, ElacSnapshot *snapshot)
+{
+	ElacBlobReader **bodies = palloc(sizeof(ElacBlobReader *) * Max(snapshot->nsegments, 1));
+	int			nbodies = 0;
+
+	for (int i = 0; i < snapshot->nsegments; i++)
 	{
-		ElacBm25Term *term = &field->terms[t];
+		ElacSegment *segment;
 
-		for (; d < document->nterms; d++)
+		if (snapshot->manifest->segments[i].body.home != ELAC_HOME_REMOTE)
+			continue;
+		segment = elac_snapshot_segment(snapshot, i);
+		for (int f = 0; f < query->nfields; f++)
 		{
-			const ElacTerm *other = &document->terms[d];
-			int			order = memcmp(other->bytes, term->bytes, Min(other->len, term->len));
+			ElacTextReader *reader = stats_reader(segment, &query->fields[f]);
 
-			if (order == 0)
-				order = other->len < term->len ? -1 : other->len > term->len;
-			if (order == 0)
-				term->df++;
-			if (order >= 0)
-				break;
+			if (reader != NULL)
+				elac_text_prefetch(reader, &query->fields[f]);
+		}
+		bodies[nbodies++] = elac_segment_body(segment);
+	}
+	if (nbodies > 0)
+		elac_blob_wait(bodies, nbodies);
+	pfree(bodies);
+}
+
+static void
+stats_add_segment(ElacBm25Query *query, ElacSegment *segment)
+{
+	for (int f = 0; f < query->nfields; f++)
+	{
+		ElacBm25Field *field = &query->fields[f];
+		ElacTextReader *reader = stats_reader(segment, field);
+		ElacFieldStats stats;
+
+		if (reader == NULL)
+			continue;
+		stats = elac_text_stats(reader);
+		field->stats.ndocs += stats.ndocs;
+		field->stats.total_length += stats.total_length;
+		for (uint32 t = 0; t < field->nterms; t++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			field->terms[t].df += elac_text_term_df(reader, &field->terms[t]);
 		}
 	}
 }
 
 /*
  * Adds what one index holds.  Rows of the delta that are marked dead count,
- * as dead rows of segments do, until they are purged.
+ * as dead rows of segments do, until they are purged.  Readers of texts stay
+ * with the process (segment/reader.c): the scan finds them open, and its terms
+ * looked up.
  */
 static void
-stats_add_index(ElacBm25Query *query, Relation index)
+stats_add_index(ElacBm25Query *query, Relation index, MemoryContext work)
 {
-	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "elacsym text statistics of one index",
-											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
 	ElacSnapshot *snapshot = elac_snapshot_share(index);
-	ElacDeltaView *delta = elac_delta_view(snapshot);
-	ElacBlobReader **bodies = palloc(sizeof(ElacBlobReader *) * Max(snapshot->nsegments, 1));
 
+	stats_prefetch(query, snapshot);
 	for (int i = 0; i < snapshot->nsegments; i++)
-	{
-		for (int f = 0; f < query->nfields; f++)
-			elac_text_prefetch(elac_segment_text(elac_snapshot_segment(snapshot, i), query->fields[f].column),
-							   &query->fields[f]);
-		bodies[i] = elac_segment_body(elac_snapshot_segment(snapshot, i));
-	}
-	elac_blob_wait(bodies, snapshot->nsegments);
-
-	for (int f = 0; f < query->nfields; f++)
-	{
-		ElacBm25Field *field = &query->fields[f];
-
-		for (int i = 0; i < snapshot->nsegments; i++)
-		{
-			ElacTextReader *reader = elac_segment_text(elac_snapshot_segment(snapshot, i), field->column);
-			ElacFieldStats stats = elac_text_stats(reader);
-
-			CHECK_FOR_INTERRUPTS();
-			field->stats.ndocs += stats.ndocs;
-			field->stats.total_length += stats.total_length;
-			for (uint32 t = 0; t < field->nterms; t++)
-				field->terms[t].df += elac_text_df(reader, field->terms[t].bytes, field->terms[t].len);
-		}
-		for (ElacDoc doc = 0; doc < elac_delta_ndocs(delta); doc++)
-			stats_add_document(field, elac_delta_terms(delta, doc, field->column));
-	}
+		stats_add_segment(query, elac_snapshot_segment(snapshot, i));
+	if (elac_delta_count(snapshot->manifest, snapshot->lanes) > 0)
+		elac_delta_text_stats(elac_delta_view(snapshot), query);
 	elac_snapshot_release(snapshot);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(work);
+	MemoryContextReset(work);
 }
 
-/* The indexes that hold rows: the index itself, or the leaves of a partitioned one. */
+/* The indexes that hold rows, locked: the index itself, or the leaves of a partitioned one. */
 static List *
 stats_leaf_indexes(Oid index)
 {
 	List	   *leaves = NIL;
 	ListCell   *cell;
 
+	/* also when there is none: to open it tells why */
+	LockRelationOid(index, AccessShareLock);
+	if (get_rel_relkind(index) != RELKIND_PARTITIONED_INDEX)
+		return list_make1_oid(index);
 	foreach(cell, find_all_inheritors(index, AccessShareLock, NULL))
 	{
 		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_INDEX)
@@ -180,6 +201,8 @@ stats_leaf_indexes(Oid index)
 static ElacBm25Query *
 stats_compute(const ElacBoundQuery *bound)
 {
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "elacsym text statistics of one index",
+											   ALLOCSET_DEFAULT_SIZES);
 	ElacBm25Query *query = NULL;
 	ElacTextRequest request;
 	ListCell   *cell;
@@ -187,8 +210,9 @@ stats_compute(const ElacBoundQuery *bound)
 	elac_bound_query_request(bound, &request);
 	foreach(cell, stats_leaf_indexes(bound->index))
 	{
-		Relation	leaf = index_open(lfirst_oid(cell), AccessShareLock);
+		Relation	leaf = index_open(lfirst_oid(cell), NoLock);
 
+		CHECK_FOR_INTERRUPTS();
 		if (query == NULL)
 		{
 			/* a copy: dictionaries read catalogues, and the relcache entry may be rebuilt meanwhile */
@@ -196,12 +220,13 @@ stats_compute(const ElacBoundQuery *bound)
 
 			query = elac_text_compile(&schema, &request, RelationGetRelationName(leaf));
 		}
-		stats_add_index(query, leaf);
+		stats_add_index(query, leaf, work);
 		index_close(leaf, AccessShareLock);
 	}
 	if (query == NULL)
 		query = palloc0(sizeof(ElacBm25Query));
 	elac_bm25_prepare(query);
+	MemoryContextDelete(work);
 	return query;
 }
 
