@@ -45,7 +45,7 @@ SELECT q, scan_of(q) FROM unnest(ARRAY[
 	$$SELECT id FROM choice ORDER BY v <+> (SELECT v FROM choice WHERE id = 7) LIMIT 10$$,
 	$$SELECT id FROM choice WHERE id = 7 ORDER BY h <=> '[1,2,3,4,5,6,7,8]'$$]) q;
 
--- few rows: a sequential scan is exact, and cheaper
+-- few rows: a sequential scan is exact, and cheaper than lists; to analyse the texts again is not
 CREATE TABLE few (id int, h halfvec(8), body text);
 INSERT INTO few SELECT id, h, body FROM choice WHERE id <= 20;
 CREATE INDEX few_idx ON few USING elacsym (h, body);

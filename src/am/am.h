@@ -12,6 +12,7 @@
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 
+#include "am/text_cost.h"
 #include "lsm/manifest.h"
 #include "query/index_options.h"
 
@@ -45,10 +46,10 @@ extern void elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_cou
 /*
  * What a query costs inside the index, until the first row and until the last;
  * reading the rows it returns is not in it.  order: column <op> argument, NULL
- * for none.  selectivity: of nconditions, among the index's rows.
+ * for none.
  */
-extern void elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int nconditions,
-							double selectivity, Cost *startup_cost, Cost *total_cost);
+extern void elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, const ElacConditionsCost *conditions,
+							Cost *startup_cost, Cost *total_cost);
 
 /*
  * How many rows lie in the lists that a search for the nearest `rows` looks

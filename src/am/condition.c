@@ -24,7 +24,7 @@
 #include "utils/lsyscache.h"
 
 #include "am/condition.h"
-#include "am/text_match.h"
+#include "am/match_condition.h"
 #include "storage/metapage.h"
 
 typedef struct ConditionClause
@@ -278,18 +278,18 @@ walk_operator(Walk *walk, OpExpr *expr, ElacFilter **out)
 static bool
 walk_match(Walk *walk, OpExpr *expr, ElacFilter **out)
 {
-	ElacTextMatch match;
+	ElacMatchCondition match;
 	Datum		value = (Datum) 0;
 	bool		isnull = false;
 
-	if (!elac_text_match_recognise(walk->target, expr, &match) ||
-		(walk->mode == WALK_CHECK && !elac_text_match_is_served(walk->target, &match)) ||
+	if (!elac_match_condition_recognise(walk->target, expr, &match) ||
+		(walk->mode == WALK_CHECK && !elac_match_condition_is_served(walk->target, &match)) ||
 		!walk_argument(walk, match.argument, &value, &isnull))
 		return false;
 	walk->conditional = true;
 	if (walk->mode == WALK_BUILD)
 	{
-		*out = elac_text_match_filter(walk->target, &match, value, isnull);
+		*out = elac_match_condition_filter(walk->target, &match, value, isnull);
 		if (*out == NULL)
 		{
 			walk->unserved = true;
@@ -558,7 +558,7 @@ elac_condition_from_keys(Relation index, ScanKey keys, int nkeys, bool *recheck)
 	filter = filter_make(ELAC_FILTER_AND, nkeys);
 	for (int i = 0; i < nkeys; i++)
 	{
-		ElacFilter *child = key_is_match(&schema, &keys[i]) ? elac_text_match_from_key(index, &keys[i])
+		ElacFilter *child = key_is_match(&schema, &keys[i]) ? elac_match_condition_from_key(index, &keys[i])
 			: key_filter(index, &keys[i]);
 
 		if (child == NULL)

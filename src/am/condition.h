@@ -4,7 +4,7 @@
  *
  * What can be evaluated inside the index: AND, OR, NOT, IS [NOT] TRUE | FALSE |
  * UNKNOWN over operators of the columns' operator families, = ANY, <> ALL,
- * IS [NOT] NULL, boolean columns, and @@ on text columns (text_match.h).  All
+ * IS [NOT] NULL, boolean columns, and @@ on text columns (match_condition.h).  All
  * these operators are immutable or stable and never raise an error, so
  * evaluating them on rows that the query may not see does no harm.
  */

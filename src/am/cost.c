@@ -25,6 +25,7 @@
 
 #include "am/am.h"
 #include "am/order.h"
+#include "am/text_cost.h"
 #include "compat.h"
 #include "guc.h"
 #include "lsm/lsm.h"
@@ -51,8 +52,10 @@
 #define ROW_NS 800.0			/* the same row found again by the executor */
 #define DELTA_DOC_NS 200.0
 
-#define POSTINGS_DOC_NS 1.0		/* words of a text query, each row of the index */
-#define TEXT_ROW_NS 300.0
+#define TERM_NS 3000.0			/* one word of a text query in one segment: looked up, opened */
+#define POSTING_NS 1.0			/* decoded and scored ... */
+#define MATCH_POSTING_NS 0.6	/* ... or marked in a bitmap */
+#define TEXT_ROW_NS 300.0		/* a row ranked, and its place; the executor finds it */
 
 /* ---- how much of it there is ---- */
 
@@ -73,12 +76,13 @@
 typedef struct CostShape
 {
 	bool		text;			/* ordered by a text's score */
+	double		terms;			/* of the text query */
+	double		postings;		/* of them, per row of the index */
 	ElacSnapshot *snapshot;		/* NULL: of no interest, or the index is hypothetical */
 	double		docs;			/* rows in the index */
 	double		delta_docs;		/* of them in the delta */
 	double		segments;
-	double		selectivity;	/* of the conditions that the index evaluates */
-	int			nconditions;
+	ElacConditionsCost conditions;	/* that the index evaluates */
 	double		dim;
 	double		code_bytes;		/* of the first pass, each row */
 	bool		ranks;			/* reads heap rows to rank them */
@@ -114,10 +118,10 @@ static Cost
 cost_search(const CostShape *shape, double rows, double effort)
 {
 	const ElacManifest *manifest = shape->snapshot != NULL ? shape->snapshot->manifest : NULL;
-	double		documents = effort * elac_cost_documents(manifest, shape->docs, shape->selectivity, rows);
+	double		documents = effort * elac_cost_documents(manifest, shape->docs, shape->conditions.selectivity, rows);
 	double		looked_at = Min(documents, shape->docs);
-	double		passing = looked_at * shape->selectivity;
-	double		blocks = looked_at / 32 * (1 - pow(1 - shape->selectivity, 32));
+	double		passing = looked_at * shape->conditions.selectivity;
+	double		blocks = looked_at / 32 * (1 - pow(1 - shape->conditions.selectivity, 32));
 	double		ns = blocks * (BLOCK_NS + BLOCK_DIM_NS * shape->dim);
 
 	/* a block of which little passes is not scored whole */
@@ -129,7 +133,7 @@ cost_search(const CostShape *shape, double rows, double effort)
 static Cost
 cost_rank(const CostShape *shape, double rows)
 {
-	double		found = shape->docs * shape->selectivity;
+	double		found = shape->docs * shape->conditions.selectivity;
 	double		ranked = Min(rows * RANKED_PER_ROW + RANKED_MIN, found);
 
 	if (!shape->ranks)
@@ -161,9 +165,10 @@ static Cost
 cost_open(const CostShape *shape)
 {
 	double		ns = OPEN_NS + shape->segments * OPEN_SEGMENT_NS + shape->delta_docs * DELTA_DOC_NS +
-		shape->docs * (OPEN_DOC_NS + shape->nconditions * CONDITION_DOC_NS);
+		shape->docs * (OPEN_DOC_NS + shape->conditions.nattributes * CONDITION_DOC_NS +
+					   shape->conditions.postings * MATCH_POSTING_NS);
 
-	return ELAC_COST_NS(ns) + shape->nconditions * shape->spc_seq * shape->docs * CONDITION_BYTES / BLCKSZ;
+	return ELAC_COST_NS(ns) + shape->conditions.nattributes * shape->spc_seq * shape->docs * CONDITION_BYTES / BLCKSZ;
 }
 
 static Cost
@@ -178,15 +183,15 @@ cost_vector(const CostShape *shape, double first_rows, double rows)
 static Cost
 cost_text(const CostShape *shape, double rows)
 {
-	return ELAC_COST_NS(shape->docs * POSTINGS_DOC_NS + rows * TEXT_ROW_NS);
+	double		ns = shape->terms * Max(shape->segments, 1) * TERM_NS + shape->docs * shape->postings * POSTING_NS;
+
+	return ELAC_COST_NS(ns + rows * (TEXT_ROW_NS + ROW_NS));
 }
 
 /* What the index says of itself: cheap, as queries have read it before (lsm/index_cache.c). */
 static void
-cost_shape_vector(PlannerInfo *root, Relation index, OpExpr *order, CostShape *shape)
+cost_shape_index(Relation index, CostShape *shape)
 {
-	const ElacSchema *schema = &elac_metapage_get(index)->schema;
-	const ElacColumn *column = &schema->columns[Max(schema->vector_column, 0)];
 	const ElacManifest *manifest;
 	double		docs = 0;
 
@@ -197,6 +202,14 @@ cost_shape_vector(PlannerInfo *root, Relation index, OpExpr *order, CostShape *s
 	for (int i = 0; i < manifest->nsegments; i++)
 		docs += manifest->segments[i].ndocs;
 	shape->docs = Max(docs + shape->delta_docs, 1);
+}
+
+static void
+cost_shape_vector(PlannerInfo *root, Relation index, OpExpr *order, CostShape *shape)
+{
+	const ElacSchema *schema = &elac_metapage_get(index)->schema;
+	const ElacColumn *column = &schema->columns[Max(schema->vector_column, 0)];
+
 	shape->dim = column->dim;
 	shape->code_bytes = column->dim / 8.0 + 12;
 	shape->ranks = column->rerank != ELAC_RERANK_NONE &&
@@ -216,14 +229,20 @@ cost_shape(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, CostShape *sha
 	if (order == NULL)
 		return;
 	shape->text = exprType(lsecond(order->args)) != exprType(linitial(order->args));
+	shape->ranks = !shape->text;
 	if (shape->text)
-		return;
-	shape->ranks = true;
-	shape->distance = elac_distance_cost(root, linitial(order->args), 0, sizeof(float));
+	{
+		elac_text_cost_order(root, order, &shape->terms, &shape->postings);
+		shape->distance = elac_text_cost_score(root, order);
+	}
+	else
+		shape->distance = elac_distance_cost(root, linitial(order->args), 0, sizeof(float));
 	if (index->hypothetical)
 		return;
 	relation = index_open(index->indexoid, NoLock);
-	cost_shape_vector(root, relation, order, shape);
+	cost_shape_index(relation, shape);
+	if (!shape->text)
+		cost_shape_vector(root, relation, order, shape);
 	index_close(relation, NoLock);
 }
 
@@ -279,8 +298,8 @@ cost_currency(PlannerInfo *root, RelOptInfo *rel, OpExpr *order, const CostShape
 }
 
 void
-elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int nconditions,
-				double selectivity, Cost *startup_cost, Cost *total_cost)
+elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, const ElacConditionsCost *conditions,
+				Cost *startup_cost, Cost *total_cost)
 {
 	CostShape	shape = {0};
 	double		found;
@@ -289,11 +308,11 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 	Cost		first;
 	Cost		all;
 	Cost		at_limit;
+	double		currency;
 
-	shape.nconditions = nconditions;
-	shape.selectivity = selectivity;
+	shape.conditions = *conditions;
 	cost_shape(root, index, order, &shape);
-	found = clamp_row_est(shape.docs * selectivity);
+	found = clamp_row_est(shape.docs * conditions->selectivity);
 	*startup_cost = cost_open(&shape);
 	if (order == NULL)
 	{
@@ -301,28 +320,27 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, int ncond
 		return;
 	}
 
-	wanted = elac_cost_rows_wanted(root, index->rel, found);
+	wanted = Min(elac_cost_rows_wanted(root, index->rel, clamp_row_est(shape.docs * conditions->estimated)), found);
 	if (wanted > 0)
 		first_rows = Max(Min(wanted, FIRST_BATCH_MAX), FIRST_BATCH_MIN);
 	else if (root->tuple_fraction == 0 && elac_cost_is_whole_query(root, index->rel))
 		wanted = found;
 	else
 		wanted = Min(found, LIKELY_ROWS);
+	currency = cost_currency(root, index->rel, order, &shape);
 	if (shape.text)
 	{
-		first = cost_text(&shape, FIRST_BATCH_ROWS);
-		at_limit = cost_text(&shape, wanted);
-		all = cost_text(&shape, found);
+		first = currency * cost_text(&shape, first_rows);
+		at_limit = currency * cost_text(&shape, wanted);
+		all = currency * cost_text(&shape, found);
 	}
 	else
 	{
-		double		currency = cost_currency(root, index->rel, order, &shape);
-
 		first = currency * cost_vector(&shape, first_rows, 0);
 		at_limit = currency * cost_vector(&shape, first_rows, wanted);
 		all = currency * cost_vector(&shape, first_rows, found);
-		*startup_cost *= currency;
 	}
+	*startup_cost *= currency;
 	if (shape.snapshot != NULL)
 		elac_snapshot_release(shape.snapshot);
 	/* who says how many rows he takes has them from the first batch */
@@ -376,7 +394,7 @@ elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	IndexOptInfo *index = path->indexinfo;
 	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
 	OpExpr	   *order = path->indexorderbys != NIL ? (OpExpr *) linitial(path->indexorderbys) : NULL;
-	double		conditions;
+	ElacConditionsCost conditions;
 
 	*selectivity = clauselist_selectivity(root, add_predicate_to_index_quals(index, quals),
 										  index->rel->relid, JOIN_INNER, NULL);
@@ -396,6 +414,9 @@ elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 		return;
 	}
 	/* of the index's own rows, which a predicate has chosen already */
-	conditions = clauselist_selectivity(root, quals, index->rel->relid, JOIN_INNER, NULL);
-	elac_cost_query(root, index, order, list_length(quals), conditions, startup_cost, total_cost);
+	elac_text_cost_conditions(root, index, quals, &conditions);
+	/* what document frequencies say is better than what the operator does */
+	if (conditions.estimated > 0)
+		*selectivity = Min(*selectivity * conditions.selectivity / conditions.estimated, 1.0);
+	elac_cost_query(root, index, order, &conditions, startup_cost, total_cost);
 }

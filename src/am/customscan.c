@@ -43,6 +43,7 @@
 #include "am/am.h"
 #include "am/condition.h"
 #include "am/order.h"
+#include "am/text_cost.h"
 #include "compat.h"
 #include "guc.h"
 #include "query/query.h"
@@ -235,17 +236,21 @@ static void
 path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPath *path, OpExpr *order, List *clauses,
 			  double *rows)
 {
-	double		selectivity = clauselist_selectivity(root, clauses, rel->relid, JOIN_INNER, NULL);
-	double		tuples = clamp_row_est(selectivity * Min(rel->tuples, Max(index->tuples, 1)));
-	double		pages = index_pages_fetched(tuples, rel->pages, (double) index->pages, root);
+	double		indexed = Min(rel->tuples, Max(index->tuples, 1));
+	ElacConditionsCost conditions;
+	double		tuples;
+	double		pages;
 	Cost		startup;
 	Cost		total;
 	QualCost	qual;
 	QualCost	distance;
 
-	*rows = elac_cost_rows_wanted(root, rel, tuples);
+	elac_text_cost_conditions(root, index, clauses, &conditions);
+	tuples = clamp_row_est(conditions.selectivity * indexed);
+	pages = index_pages_fetched(tuples, rel->pages, (double) index->pages, root);
+	*rows = Min(elac_cost_rows_wanted(root, rel, clamp_row_est(conditions.estimated * indexed)), tuples);
 	cost_qual_eval_node(&distance, (Node *) order, root);
-	elac_cost_query(root, index, order, list_length(clauses), selectivity, &startup, &total);
+	elac_cost_query(root, index, order, &conditions, &startup, &total);
 	cost_qual_eval(&qual, list_difference_ptr(rel->baserestrictinfo, clauses), root);
 	path->path.rows = rel->rows;
 	path->path.startup_cost = startup + qual.startup + path->path.pathtarget->cost.startup;
@@ -513,19 +518,29 @@ custom_begin(CustomScanState *node, EState *estate, int eflags)
 	state->fetch = table_index_fetch_begin(node->ss.ss_currentRelation);
 }
 
+/* Counters of all scans so far; segments and delta as the last one found them. */
+static void
+custom_add_counters(ElacQueryCounters *sum, const ElacQueryCounters *counters)
+{
+	sum->segments = counters->segments;
+	sum->delta_rows = counters->delta_rows;
+	sum->lists_probed += counters->lists_probed;
+	sum->codes_scored += counters->codes_scored;
+	sum->reranked += counters->reranked;
+	sum->batches += counters->batches;
+	sum->text.terms += counters->text.terms;
+	sum->text.blocks_decoded += counters->text.blocks_decoded;
+	sum->text.blocks_passed += counters->text.blocks_passed;
+	sum->text.windows += counters->text.windows;
+	sum->text.documents += counters->text.documents;
+}
+
 static void
 custom_close_scan(CustomState *state)
 {
 	if (state->scan != NULL)
 	{
-		const ElacQueryCounters *counters = elac_query_counters(state->scan);
-
-		state->counters.segments = counters->segments;
-		state->counters.delta_rows = counters->delta_rows;
-		state->counters.lists_probed += counters->lists_probed;
-		state->counters.codes_scored += counters->codes_scored;
-		state->counters.reranked += counters->reranked;
-		state->counters.batches += counters->batches;
+		custom_add_counters(&state->counters, elac_query_counters(state->scan));
 		elac_query_close(state->scan);
 	}
 	state->scan = NULL;
@@ -667,6 +682,28 @@ custom_rescan(CustomScanState *node)
 }
 
 static void
+explain_counters(const ElacQueryCounters *counters, bool text, ExplainState *es)
+{
+	ExplainPropertyUInteger("Searches", NULL, counters->batches, es);
+	ExplainPropertyUInteger("Segments", NULL, counters->segments, es);
+	ExplainPropertyUInteger("Delta Rows", NULL, counters->delta_rows, es);
+	if (!text)
+	{
+		ExplainPropertyUInteger("Lists Probed", NULL, counters->lists_probed, es);
+		ExplainPropertyUInteger("Codes Scored", NULL, counters->codes_scored, es);
+		ExplainPropertyUInteger("Rows Ranked", NULL, counters->reranked, es);
+	}
+	/* a vector's order has them when conditions are texts' */
+	if (!text && counters->text.terms == 0)
+		return;
+	ExplainPropertyUInteger("Terms", NULL, counters->text.terms, es);
+	ExplainPropertyUInteger("Posting Blocks Decoded", NULL, counters->text.blocks_decoded, es);
+	ExplainPropertyUInteger("Posting Blocks Skipped", NULL, counters->text.blocks_passed, es);
+	ExplainPropertyUInteger("Windows", NULL, counters->text.windows, es);
+	ExplainPropertyUInteger("Documents Scored", NULL, counters->text.documents, es);
+}
+
+static void
 custom_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	CustomState *state = (CustomState *) node;
@@ -674,7 +711,7 @@ custom_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	List	   *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
 	bool		prefix = list_length(es->rtable) > 1 || es->verbose;
 	List	   *clauses = list_copy_tail(plan->custom_exprs, 1);
-	const ElacQueryCounters *counters = state->scan != NULL ? elac_query_counters(state->scan) : &state->counters;
+	ElacQueryCounters counters = state->counters;
 
 	ExplainPropertyText("Index", RelationGetRelationName(state->index), es);
 	if (clauses != NIL)
@@ -683,12 +720,9 @@ custom_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	ExplainPropertyText("Order By", deparse_expression(linitial(plan->custom_exprs), context, prefix, false), es);
 	if (!es->analyze)
 		return;
-	ExplainPropertyUInteger("Searches", NULL, counters->batches, es);
-	ExplainPropertyUInteger("Segments", NULL, counters->segments, es);
-	ExplainPropertyUInteger("Delta Rows", NULL, counters->delta_rows, es);
-	ExplainPropertyUInteger("Lists Probed", NULL, counters->lists_probed, es);
-	ExplainPropertyUInteger("Codes Scored", NULL, counters->codes_scored, es);
-	ExplainPropertyUInteger("Rows Ranked", NULL, counters->reranked, es);
+	if (state->scan != NULL)
+		custom_add_counters(&counters, elac_query_counters(state->scan));
+	explain_counters(&counters, order_is_text((OpExpr *) linitial(plan->custom_exprs)), es);
 }
 
 static const CustomExecMethods exec_methods = {

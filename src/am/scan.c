@@ -3,7 +3,7 @@
  *	  Index scans and bitmap scans: AND conditions, at most one order.
  *
  * Conditions and order are evaluated exactly, so nothing is rechecked, but for
- * @@ conditions that the index turns out not to serve (text_match.h).  Rows go
+ * @@ conditions that the index turns out not to serve (match_condition.h).  Rows go
  * to the executor, which checks their visibility in the heap.
  */
 #include "postgres.h"

@@ -18,7 +18,7 @@
 
 #include "am/am.h"
 #include "am/order.h"
-#include "am/text_match.h"
+#include "am/match_condition.h"
 
 static bool
 validate_procs(CatCList *procs, const char *family)

@@ -108,10 +108,25 @@ scan_prefetch_filters(ElacScan *scan)
 	pfree(readers);
 }
 
+/* Text counters before some work; afterwards the difference is added to the scan's. */
+static void
+scan_count_text(ElacScan *scan, const ElacTextCounters *before)
+{
+	ElacTextCounters *counters = &scan->counters.text;
+	const ElacTextCounters *now = &elac_text_counters;
+
+	counters->terms += now->terms - before->terms;
+	counters->blocks_decoded += now->blocks_decoded - before->blocks_decoded;
+	counters->blocks_passed += now->blocks_passed - before->blocks_passed;
+	counters->windows += now->windows - before->windows;
+	counters->documents += now->documents - before->documents;
+}
+
 static void
 scan_open_sources(ElacScan *scan)
 {
 	ElacSnapshot *snapshot = scan->snapshot;
+	const ElacTextCounters before = elac_text_counters;
 
 	scan->delta = elac_delta_view(snapshot);
 	scan->nsources = snapshot->nsegments + 1;
@@ -134,6 +149,7 @@ scan_open_sources(ElacScan *scan)
 			scan_open_delta(scan, source);
 	}
 	scan->counters.segments = snapshot->nsegments;
+	scan_count_text(scan, &before);
 }
 
 static ElacScanPhase
@@ -322,6 +338,7 @@ scan_next_ranked(ElacScan *scan, ElacResult *result)
 {
 	if (scan->next >= scan->nresults)
 	{
+		const ElacTextCounters before = elac_text_counters;
 		bool		found;
 
 		if (scan->results != NULL)
@@ -332,6 +349,7 @@ scan_next_ranked(ElacScan *scan, ElacResult *result)
 		scan->announced = 0;
 		scan->counters.batches++;
 		found = scan->query.order == ELAC_ORDER_VECTOR ? elac_vector_batch(scan) : elac_text_batch(scan);
+		scan_count_text(scan, &before);
 		if (!found)
 			return false;
 	}

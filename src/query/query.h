@@ -18,6 +18,7 @@
 #include "lsm/lsm.h"
 #include "query/bound_query.h"
 #include "text/bm25.h"
+#include "text/text_section.h"
 
 /* ---- filter: a tree of conditions on columns (query/filter.c) ---- */
 
@@ -93,6 +94,7 @@ typedef struct ElacQueryCounters
 	uint64		reranked;		/* heap rows read for exact distances */
 	uint64		delta_rows;
 	uint64		batches;
+	ElacTextCounters text;		/* of segments */
 } ElacQueryCounters;
 
 typedef struct ElacScan ElacScan;

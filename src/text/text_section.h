@@ -141,6 +141,21 @@ extern void elac_text_heap_set_place(ElacTextHeap *heap, ElacTextPlace place, vo
 extern void elac_text_heap_push(ElacTextHeap *heap, const ElacTextHit *hit);
 extern ElacTextHit *elac_text_heap_finish(ElacTextHeap *heap, uint32 *nhits);	/* best first; empties */
 
+/*
+ * What searches and matches of this process have done so far, for EXPLAIN
+ * (ANALYZE): whoever wants to know what one did takes the difference.
+ */
+typedef struct ElacTextCounters
+{
+	uint64		terms;			/* opened, in each segment that has them */
+	uint64		blocks_decoded; /* of postings */
+	uint64		blocks_passed;	/* over, without decoding them */
+	uint64		windows;		/* of documents looked into */
+	uint64		documents;		/* whose score was summed up */
+} ElacTextCounters;
+
+extern ElacTextCounters elac_text_counters;
+
 /* Declares the posting ranges that the query will read. */
 extern void elac_text_prefetch(ElacTextReader *reader, const ElacBm25Field *field);
 

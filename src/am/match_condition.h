@@ -1,5 +1,5 @@
 /*
- * text_match.h
+ * match_condition.h
  *	  Conditions with @@ on text columns: which ones the index can evaluate,
  *	  and the filters they become.
  *
@@ -13,8 +13,8 @@
  * can be answered, is known when the scan begins: a condition that cannot be
  * evaluated then has to be checked on the rows.
  */
-#ifndef ELAC_TEXT_MATCH_H
-#define ELAC_TEXT_MATCH_H
+#ifndef ELAC_MATCH_CONDITION_H
+#define ELAC_MATCH_CONDITION_H
 
 #include "elacsym.h"
 
@@ -26,28 +26,28 @@
 #define ELAC_STRATEGY_MATCH 3	/* column @@ tsquery, in the families of text columns */
 
 /* A condition recognised. */
-typedef struct ElacTextMatch
+typedef struct ElacMatchCondition
 {
 	int			column;
 	bool		analysed;		/* a text, analysed for the condition; else a tsvector */
 	bool		by_words;		/* the argument is a text, to be analysed like plainto_tsquery() does */
 	Oid			config;			/* of the analysis; InvalidOid: the session's */
 	Node	   *argument;
-} ElacTextMatch;
+} ElacMatchCondition;
 
 /* Has the condition the form of those above, on a column without bigrams? */
-extern bool elac_text_match_recognise(const ElacTarget *target, const OpExpr *expr, ElacTextMatch *match);
+extern bool elac_match_condition_recognise(const ElacTarget *target, const OpExpr *expr, ElacMatchCondition *match);
 
 /* Can it be evaluated, as far as settings of this moment and a constant argument tell? */
-extern bool elac_text_match_is_served(const ElacTarget *target, const ElacTextMatch *match);
+extern bool elac_match_condition_is_served(const ElacTarget *target, const ElacMatchCondition *match);
 
 /*
  * The filter, in CurrentMemoryContext; NULL when the condition cannot be
  * evaluated inside the index after all.
  */
-extern ElacFilter *elac_text_match_filter(const ElacTarget *target, const ElacTextMatch *match, Datum argument, bool isnull);
+extern ElacFilter *elac_match_condition_filter(const ElacTarget *target, const ElacMatchCondition *match, Datum argument, bool isnull);
 
 /* The same for a scan key of strategy ELAC_STRATEGY_MATCH. */
-extern ElacFilter *elac_text_match_from_key(Relation index, ScanKey key);
+extern ElacFilter *elac_match_condition_from_key(Relation index, ScanKey key);
 
-#endif							/* ELAC_TEXT_MATCH_H */
+#endif							/* ELAC_MATCH_CONDITION_H */

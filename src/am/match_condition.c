@@ -1,5 +1,5 @@
 /*
- * text_match.c
+ * match_condition.c
  *	  Recognises @@ on text columns and makes filters of it.
  *
  * Operators and functions are the server's own, known by their numbers: what
@@ -19,7 +19,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
-#include "am/text_match.h"
+#include "am/match_condition.h"
 #include "storage/metapage.h"
 #include "text/analyze.h"
 #include "text/compile.h"
@@ -54,7 +54,7 @@ match_column(const ElacTarget *target, Node *node, ElacTextType *type)
 
 /* A text column by itself. */
 static bool
-match_text(const ElacTarget *target, Node *node, ElacTextMatch *match)
+match_text(const ElacTarget *target, Node *node, ElacMatchCondition *match)
 {
 	ElacTextType type;
 
@@ -65,7 +65,7 @@ match_text(const ElacTarget *target, Node *node, ElacTextMatch *match)
 
 /* A tsvector column, or to_tsvector() of a text column. */
 static bool
-match_vector(const ElacTarget *target, Node *node, ElacTextMatch *match)
+match_vector(const ElacTarget *target, Node *node, ElacMatchCondition *match)
 {
 	FuncExpr   *call = (FuncExpr *) node;
 	Const	   *config;
@@ -89,11 +89,11 @@ match_vector(const ElacTarget *target, Node *node, ElacTextMatch *match)
 }
 
 bool
-elac_text_match_recognise(const ElacTarget *target, const OpExpr *expr, ElacTextMatch *match)
+elac_match_condition_recognise(const ElacTarget *target, const OpExpr *expr, ElacMatchCondition *match)
 {
 	if (list_length(expr->args) != 2)
 		return false;
-	memset(match, 0, sizeof(ElacTextMatch));
+	memset(match, 0, sizeof(ElacMatchCondition));
 	match->argument = lsecond(expr->args);
 	switch (get_opcode(expr->opno))
 	{
@@ -114,14 +114,14 @@ elac_text_match_recognise(const ElacTarget *target, const OpExpr *expr, ElacText
 
 /* The configuration that the condition analyses texts with. */
 static Oid
-match_config(const ElacTextMatch *match)
+match_config(const ElacMatchCondition *match)
 {
 	return OidIsValid(match->config) ? match->config : getTSCurrentConfig(false);
 }
 
 /* Does the index hold what the condition asks of a column? */
 static bool
-match_fits(const ElacColumn *column, const ElacTextMatch *match, TSQuery condition)
+match_fits(const ElacColumn *column, const ElacMatchCondition *match, TSQuery condition)
 {
 	Oid			config;
 
@@ -135,7 +135,7 @@ match_fits(const ElacColumn *column, const ElacTextMatch *match, TSQuery conditi
 }
 
 bool
-elac_text_match_is_served(const ElacTarget *target, const ElacTextMatch *match)
+elac_match_condition_is_served(const ElacTarget *target, const ElacMatchCondition *match)
 {
 	Const	   *argument = (Const *) match->argument;
 	TSQuery		condition = NULL;
@@ -148,7 +148,7 @@ elac_text_match_is_served(const ElacTarget *target, const ElacTextMatch *match)
 
 /* The tsquery that the argument is, a copy. */
 static TSQuery
-match_condition(const ElacTextMatch *match, Datum argument)
+match_condition(const ElacMatchCondition *match, Datum argument)
 {
 	if (match->by_words)
 		return DatumGetTSQuery(DirectFunctionCall2(plainto_tsquery_byid, ObjectIdGetDatum(match_config(match)), argument));
@@ -156,7 +156,7 @@ match_condition(const ElacTextMatch *match, Datum argument)
 }
 
 ElacFilter *
-elac_text_match_filter(const ElacTarget *target, const ElacTextMatch *match, Datum argument, bool isnull)
+elac_match_condition_filter(const ElacTarget *target, const ElacMatchCondition *match, Datum argument, bool isnull)
 {
 	ElacTextRequest request = {0};
 	ElacFilter *filter;
@@ -186,7 +186,7 @@ elac_text_match_filter(const ElacTarget *target, const ElacTextMatch *match, Dat
 
 /* column @@ ANY (array) */
 static ElacFilter *
-match_any(const ElacTarget *target, const ElacTextMatch *match, ScanKey key)
+match_any(const ElacTarget *target, const ElacMatchCondition *match, ScanKey key)
 {
 	ElacFilter *filter = palloc0(sizeof(ElacFilter));
 	Datum	   *values = NULL;
@@ -198,12 +198,12 @@ match_any(const ElacTarget *target, const ElacTextMatch *match, ScanKey key)
 						  &values, &nulls, &nvalues);
 	/* nothing asked: never true, nor is it to be told from unknown here */
 	if (nvalues == 0)
-		return elac_text_match_filter(target, match, (Datum) 0, true);
+		return elac_match_condition_filter(target, match, (Datum) 0, true);
 	filter->kind = ELAC_FILTER_OR;
 	filter->children = palloc(sizeof(ElacFilter *) * nvalues);
 	for (int i = 0; i < nvalues; i++)
 	{
-		filter->children[i] = elac_text_match_filter(target, match, values[i], nulls[i]);
+		filter->children[i] = elac_match_condition_filter(target, match, values[i], nulls[i]);
 		if (filter->children[i] == NULL)
 			return NULL;
 		filter->nchildren++;
@@ -212,10 +212,10 @@ match_any(const ElacTarget *target, const ElacTextMatch *match, ScanKey key)
 }
 
 ElacFilter *
-elac_text_match_from_key(Relation index, ScanKey key)
+elac_match_condition_from_key(Relation index, ScanKey key)
 {
 	ElacTarget	target = {0};
-	ElacTextMatch match = {0};
+	ElacMatchCondition match = {0};
 
 	target.index = RelationGetRelid(index);
 	match.column = key->sk_attno - 1;
@@ -224,5 +224,5 @@ elac_text_match_from_key(Relation index, ScanKey key)
 		return NULL;
 	if ((key->sk_flags & SK_SEARCHARRAY) != 0)
 		return match_any(&target, &match, key);
-	return elac_text_match_filter(&target, &match, key->sk_argument, (key->sk_flags & SK_ISNULL) != 0);
+	return elac_match_condition_filter(&target, &match, key->sk_argument, (key->sk_flags & SK_ISNULL) != 0);
 }

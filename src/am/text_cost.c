@@ -1,0 +1,185 @@
+/*
+ * text_cost.c
+ *	  Estimates of text queries, from document frequencies.
+ *
+ * A constant query is looked up in the dictionaries, which a query that is
+ * planned for one execution needs next anyway (query/text_stats.c keeps it).
+ * Words are taken to be independent, as the server takes lexemes to be.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "utils/lsyscache.h"
+
+#include "am/text_cost.h"
+#include "am/match_condition.h"
+#include "query/bound_query.h"
+#include "query/distance_cost.h"
+#include "query/query.h"
+
+/* Of a query that is not known. */
+#define GUESS_TERMS 4.0
+#define GUESS_POSTINGS 0.1
+
+/* The operator's work, measured (am/README.md). */
+#define SCORE_NS 1500.0
+#define SCORE_BYTE_NS 18.0
+#define SCORE_TSVECTOR_BYTE_NS 1.0
+#define UNKNOWN_WIDTH 500
+
+/* The value that an expression is likely to have, NULL when it is not known, or NULL. */
+static Const *
+cost_constant(PlannerInfo *root, Node *node)
+{
+	Const	   *value = (Const *) estimate_expression_value(root, node);
+
+	return IsA(value, Const) && !value->constisnull ? value : NULL;
+}
+
+/* Share of rows that have a term, in any of the fields. */
+static double
+term_share(const ElacBm25Query *query, int item, double *postings)
+{
+	double		share = 0;
+
+	for (int f = 0; f < query->nfields; f++)
+	{
+		const ElacBm25Field *field = &query->fields[f];
+		int32		term = query->operands[item * query->nfields + f];
+		double		part;
+
+		if (term < 0 || field->stats.ndocs == 0)
+			continue;
+		part = Min((double) field->terms[term].df / (double) field->stats.ndocs, 1.0);
+		*postings += part;
+		share += part - share * part;
+	}
+	return share;
+}
+
+/* Share of rows for which the subtree of a condition holds. */
+static double
+condition_share(const ElacBm25Query *query, int item, double *postings)
+{
+	const QueryItem *node = GETQUERY(query->condition) + item;
+	double		left;
+	double		right;
+
+	check_stack_depth();
+	if (node->type == QI_VAL)
+		return term_share(query, item, postings);
+	right = condition_share(query, item + 1, postings);
+	if (node->qoperator.oper == OP_NOT)
+		return 1 - right;
+	left = condition_share(query, item + node->qoperator.left, postings);
+	return node->qoperator.oper == OP_OR ? left + right - left * right : left * right;
+}
+
+/* Share of rows that a constant tsquery matches in a column. */
+static double
+match_share(IndexOptInfo *index, const ElacMatchCondition *match, Const *argument, double *postings)
+{
+	ElacTextRequest request = {0};
+	int16		attno = match->column + 1;
+	ElacBm25Query *query;
+
+	request.condition = DatumGetTSQuery(argument->constvalue);
+	request.min_match = 1;
+	if (request.condition->size == 0)
+		return 0;
+	query = elac_query_text_prepare(elac_bound_query_bind(elac_bound_query_make(&request), index->indexoid, &attno, 1));
+	return condition_share(query, 0, postings);
+}
+
+void
+elac_text_cost_conditions(PlannerInfo *root, IndexOptInfo *index, List *clauses, ElacConditionsCost *cost)
+{
+	List	   *others = NIL;
+	double		matching = 1;
+	ElacTarget	target;
+	ListCell   *cell;
+
+	memset(cost, 0, sizeof(ElacConditionsCost));
+	elac_target_from_info(&target, index);
+	foreach(cell, clauses)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, cell);
+		ElacMatchCondition match;
+		Const	   *argument = NULL;
+
+		if (IsA(info->clause, OpExpr) && elac_match_condition_recognise(&target, (OpExpr *) info->clause, &match) &&
+			!match.by_words)
+			argument = cost_constant(root, match.argument);
+		if (argument != NULL)
+			matching *= match_share(index, &match, argument, &cost->postings);
+		else
+			others = lappend(others, info);
+	}
+	cost->nattributes = list_length(others);
+	cost->estimated = clauselist_selectivity(root, clauses, index->rel->relid, JOIN_INNER, NULL);
+	cost->selectivity = list_length(others) == list_length(clauses) ? cost->estimated :
+		matching * clauselist_selectivity(root, others, index->rel->relid, JOIN_INNER, NULL);
+}
+
+void
+elac_text_cost_order(PlannerInfo *root, OpExpr *order, double *nterms, double *postings)
+{
+	Const	   *argument = cost_constant(root, lsecond(order->args));
+	ElacBm25Query *query;
+
+	*nterms = GUESS_TERMS;
+	*postings = GUESS_POSTINGS;
+	if (argument == NULL)
+		return;
+	query = elac_query_text_prepare(elac_bound_query_decode(argument->constvalue));
+	*nterms = 0;
+	*postings = 0;
+	for (int f = 0; f < query->nfields; f++)
+	{
+		const ElacBm25Field *field = &query->fields[f];
+
+		*nterms += field->nterms;
+		for (uint32 t = 0; t < field->nterms && field->stats.ndocs > 0; t++)
+			*postings += (double) field->terms[t].df / (double) field->stats.ndocs;
+	}
+}
+
+/* Average bytes of a value, or of all elements of ARRAY[column, ...]. */
+static double
+score_width(PlannerInfo *root, Node *value)
+{
+	double		width = 0;
+	ListCell   *cell;
+
+	value = strip_implicit_coercions(value);
+	if (IsA(value, ArrayExpr))
+	{
+		foreach(cell, ((ArrayExpr *) value)->elements)
+			width += score_width(root, lfirst(cell));
+		return width;
+	}
+	if (IsA(value, Var))
+	{
+		Var		   *var = (Var *) value;
+		RelOptInfo *rel = find_base_rel(root, var->varno);
+
+		if (var->varattno >= rel->min_attr && var->varattno <= rel->max_attr)
+			width = rel->attr_widths[var->varattno - rel->min_attr];
+	}
+	return width > 0 ? width : UNKNOWN_WIDTH;
+}
+
+Cost
+elac_text_cost_score(PlannerInfo *root, OpExpr *order)
+{
+	Node	   *value = linitial(order->args);
+	bool		vectors = exprType(value) == TSVECTOROID || exprType(value) == TSVECTORARRAYOID;
+
+	return ELAC_COST_NS(SCORE_NS + score_width(root, value) * (vectors ? SCORE_TSVECTOR_BYTE_NS : SCORE_BYTE_NS));
+}

@@ -1,0 +1,32 @@
+/*
+ * text_cost.h
+ *	  What the planner can know of a text query before it runs: how many
+ *	  postings it has and how many rows it matches, by the index's own document
+ *	  frequencies.
+ */
+#ifndef ELAC_TEXT_COST_H
+#define ELAC_TEXT_COST_H
+
+#include "elacsym.h"
+
+#include "nodes/pathnodes.h"
+
+/* Conditions evaluated inside the index. */
+typedef struct ElacConditionsCost
+{
+	double		selectivity;	/* by document frequencies where they are known */
+	double		estimated;		/* by the operators' own estimates, as the planner counts rows */
+	int			nattributes;	/* conditions that are evaluated value by value */
+	double		postings;		/* read for the others, per row of the index */
+} ElacConditionsCost;
+
+/* clauses: RestrictInfos, ANDed. */
+extern void elac_text_cost_conditions(PlannerInfo *root, IndexOptInfo *index, List *clauses, ElacConditionsCost *cost);
+
+/* An order by a text's score: terms, and postings per row of the index; a guess while the query is not known. */
+extern void elac_text_cost_order(PlannerInfo *root, OpExpr *order, double *nterms, double *postings);
+
+/* What the operator takes to compute the score of one value. */
+extern Cost elac_text_cost_score(PlannerInfo *root, OpExpr *order);
+
+#endif							/* ELAC_TEXT_COST_H */
