@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Makes a larger set of texts from a small one: enlarge_text.py SET_FOLDER ROWS OUT_FOLDER
 
-SET_FOLDER/docs.tsv holds id, title and text, as bench/run.py reads them.  OUT_FOLDER/passages.tsv gets the same
-columns: the set's own rows first, then copies of them in the same order.  About half of a copy's sentences are its
+SET_FOLDER/docs.tsv holds id, title and text, as bench/run.py reads them.  OUT_FOLDER/passages.tsv (docs.tsv is another
+name for it) gets the same columns: the set's own rows first, then copies of them in the same order.  About half of a copy's sentences are its
 passage's own, the others those of passages nearby, which speak of the same things; so words that go together still do,
 and neighbours in the table are alike.  In each copy about half of the words that at most RARE passages have are spelt
 otherwise, by letters and digits exchanged, so that the vocabulary grows as it does in real text.  Every run gives the
@@ -93,7 +93,7 @@ def main():
     passages = [split(row[2], rare) for row in rows]
     rng = random.Random(42)
     os.makedirs(out, exist_ok=True)
-    for name in ("queries.tsv", "answers.tsv"):
+    for name in ("queries.tsv", "answers.tsv", "sbg_queries.jsonl"):
         if os.path.exists(os.path.join(source, name)):
             shutil.copy(os.path.join(source, name), os.path.join(out, name))
     with open(os.path.join(out, "passages.tsv"), "w", encoding="utf-8", newline="\n") as file:
@@ -103,6 +103,8 @@ def main():
             if copy > 0:
                 row = ("%s.%d" % (row[0], copy), row[1], copy_of(passages, i, copy, rng))
             file.write("\t".join(row) + "\n")
+    if not os.path.exists(os.path.join(out, "docs.tsv")):
+        os.symlink("passages.tsv", os.path.join(out, "docs.tsv"))
 
 
 main()
