@@ -78,7 +78,7 @@ random_terms(ElacRng *rng)
 	for (uint32 i = 0; i < n; i++)
 		numbers[i] = (uint32) elac_rng_below(rng, TERMS);
 	qsort(numbers, n, sizeof(uint32), compare_uint32);
-	result.terms = palloc(sizeof(ElacTerm) * 6);
+	result.terms = palloc0(sizeof(ElacTerm) * 6);
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (i > 0 && numbers[i] == numbers[i - 1])

@@ -73,7 +73,7 @@ test_formula(void)
 	norm = 1.2f * (1 - 0.75 + 0.75 * 5 / 8.0);
 	wanted += 2 * log(1 + 7.5 / 3.5) * 3 / (3 + norm);
 	wanted += 2 * 2 * log(1 + 0.5 / 10.5) * 1 / (1 + norm);
-	CHECK(fabs(elac_bm25_score(&query, &doc) - wanted) < 1e-12);
+	CHECK(fabs(elac_bm25_score(&query, &doc) - wanted) < 1e-6 * wanted);
 	CHECK(elac_bm25_score(&query, &null_doc) == 0.0);
 
 	/* no statistics at all, and more documents with the term than documents */

@@ -1,0 +1,313 @@
+/*
+ * lexeme_cache.c
+ *	  Tokens and the lexemes that a configuration's dictionaries make of them,
+ *	  remembered for the session.
+ *
+ * Owns the caches' memory (children of TopMemoryContext).  A cache is thrown
+ * away, at the start of a document, when it has grown beyond CACHE_BYTES or
+ * when anything changed in the catalogues of text search; within a document it
+ * only grows.  What a dictionary says about a token is asked once: dictionaries
+ * are functions of their token, as the server's own indexes on tsvector assume.
+ * One that wants to see further tokens (a thesaurus) is not: such a token is
+ * remembered as ELAC_TOKEN_ASKS, and who meets it leaves the text to the server.
+ */
+#include "postgres.h"
+
+#include "port/pg_bswap.h"
+#include "tsearch/ts_cache.h"
+#include "tsearch/ts_public.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "text/analyze.h"
+#include "text/lexeme_cache.h"
+
+#define CACHE_BYTES (32 * 1024 * 1024)	/* of all caches of a session, checked between documents */
+#define MAX_CACHES 8			/* configurations at a time */
+#define FIRST_SLOTS 1024
+#define FIRST_LEXEMES 512
+#define FIRST_STEPS 512
+#define BLANK_TYPE 12			/* white space, in the default parser */
+
+static ElacLexemeCache *caches[MAX_CACHES];
+static int	ncaches = 0;
+static bool caches_valid = true;
+
+static void
+cache_invalidate(Datum arg, int cacheid, uint32 hashvalue)
+{
+	caches_valid = false;
+}
+
+/* Callbacks cannot be taken back: registered once a session. */
+static void
+cache_register(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	CacheRegisterSyscacheCallback(TSCONFIGOID, cache_invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSCONFIGMAP, cache_invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSDICTOID, cache_invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSTEMPLATEOID, cache_invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSPARSEROID, cache_invalidate, (Datum) 0);
+	registered = true;
+}
+
+static void
+caches_drop(void)
+{
+	while (ncaches > 0)
+		MemoryContextDelete(caches[--ncaches]->context);
+	caches_valid = true;
+}
+
+static ElacLexemeCache *
+cache_create(Oid config)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "elacsym lexemes", ALLOCSET_DEFAULT_SIZES);
+	ElacLexemeCache *cache = MemoryContextAllocZero(context, sizeof(ElacLexemeCache));
+	TSConfigCacheEntry *entry = lookup_ts_config_cache(config);
+	TSParserCacheEntry *parser = lookup_ts_parser_cache(entry->prsId);
+
+	cache->config = config;
+
+	/* White space that is a token of its own is seen by the server's parser alone. */
+	cache->own_parser = parser->startOid == F_PRSD_START && parser->tokenOid == F_PRSD_NEXTTOKEN &&
+		(entry->lenmap <= BLANK_TYPE || entry->map[BLANK_TYPE].len == 0);
+	cache->context = context;
+	cache->work = AllocSetContextCreate(context, "elacsym dictionaries", ALLOCSET_SMALL_SIZES);
+	cache->lexemes_room = FIRST_LEXEMES;
+	cache->lexemes = MemoryContextAlloc(context, FIRST_LEXEMES * sizeof(ElacLexeme));
+	cache->mask = FIRST_SLOTS - 1;
+	cache->slots = MemoryContextAllocZero(context, FIRST_SLOTS * sizeof(ElacTokenSlot));
+	cache->steps_room = FIRST_STEPS;
+	cache->steps = MemoryContextAlloc(context, FIRST_STEPS * sizeof(uint32));
+	return cache;
+}
+
+static Size
+caches_size(void)
+{
+	Size		size = 0;
+
+	for (int i = 0; i < ncaches; i++)
+		size += MemoryContextMemAllocated(caches[i]->context, true);
+	return size;
+}
+
+ElacLexemeCache *
+elac_lexeme_cache_get(Oid config)
+{
+	ElacLexemeCache *cache = NULL;
+
+	cache_register();
+	if (!caches_valid || caches_size() > CACHE_BYTES)
+		caches_drop();
+	for (int i = 0; i < ncaches && cache == NULL; i++)
+		if (caches[i]->config == config)
+			cache = caches[i];
+	if (cache == NULL)
+	{
+		if (ncaches == MAX_CACHES)
+			caches_drop();
+		cache = cache_create(config);
+		caches[ncaches++] = cache;
+	}
+	if (++cache->stamp == 0)
+	{
+		for (uint32 i = 0; i < cache->nlexemes; i++)
+			cache->lexemes[i].stamp = 0;
+		cache->stamp = 1;
+	}
+	return cache;
+}
+
+uint64
+elac_lexeme_cache_hash(const char *bytes, uint32 len)
+{
+	uint64		h = len;
+
+	for (; len >= 8; bytes += 8, len -= 8)
+		h = (h ^ elac_get_u64(bytes)) * UINT64CONST(0x9E3779B97F4A7C15), h ^= h >> 29;
+	if (len > 0)
+	{
+		uint64		rest = 0;
+
+		memcpy(&rest, bytes, len);
+		h = (h ^ rest) * UINT64CONST(0xFF51AFD7ED558CCD), h ^= h >> 32;
+	}
+	return h;
+}
+
+/* Twice as many slots. */
+static void
+cache_grow(ElacLexemeCache *cache)
+{
+	ElacTokenSlot *old = cache->slots;
+	uint32		nold = cache->mask + 1;
+	Size		bytes = (Size) nold * 2 * sizeof(ElacTokenSlot);
+
+	if (nold > UINT32_MAX / 4)
+		elog(ERROR, "too many distinct words in one document");
+	cache->slots = MemoryContextAllocExtended(cache->context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	cache->mask = nold * 2 - 1;
+	for (uint32 i = 0; i < nold; i++)
+	{
+		uint32		at = elac_lexeme_cache_start(old[i].key) & cache->mask;
+
+		if (old[i].key[1] == 0)
+			continue;
+		while (cache->slots[at].key[1] != 0)
+			at = (at + 1) & cache->mask;
+		cache->slots[at] = old[i];
+	}
+	pfree(old);
+}
+
+void
+elac_lexeme_cache_put(ElacLexemeCache *cache, int kind, const char *bytes, uint32 len, ElacTokenValue value)
+{
+	uint64		key[2];
+	ElacTokenSlot *slot;
+	char	   *copy = NULL;
+
+	if (cache->nslots > cache->mask / 2)
+		cache_grow(cache);
+	if (len > ELAC_KEY_INLINE)
+		copy = memcpy(MemoryContextAlloc(cache->context, len), bytes, len);
+	elac_lexeme_cache_key(kind, bytes, len, bytes + len, key);
+	slot = elac_lexeme_cache_slot(cache, key, bytes, len);
+	Assert(slot->key[1] == 0);
+	slot->key[0] = key[0];
+	slot->key[1] = key[1];
+	slot->bytes = copy;
+	slot->value = value;
+	cache->nslots++;
+}
+
+uint32
+elac_lexeme_cache_intern(ElacLexemeCache *cache, const char *bytes, uint32 len)
+{
+	ElacTokenValue number;
+	ElacLexeme *lexeme;
+	char		first[8] = {0};
+	char	   *copy;
+
+	Assert(len > 0 && len <= ELAC_TERM_MAX);
+	if (elac_lexeme_cache_find(cache, ELAC_KEY_LEXEME, bytes, len, bytes + len, &number))
+		return number;
+	if (cache->nlexemes == cache->lexemes_room)
+	{
+		if (cache->lexemes_room >= ELAC_TOKEN_SEQUENCE / 2)
+			elog(ERROR, "too many distinct words in one document");
+		cache->lexemes = repalloc_huge(cache->lexemes, (Size) cache->lexemes_room * 2 * sizeof(ElacLexeme));
+		cache->lexemes_room *= 2;
+	}
+	number = cache->nlexemes;
+	copy = memcpy(MemoryContextAlloc(cache->context, len), bytes, len);
+	elac_lexeme_cache_put(cache, ELAC_KEY_LEXEME, bytes, len, number);
+	memcpy(first, bytes, Min(len, 8));
+	lexeme = &cache->lexemes[number];
+	lexeme->order = pg_bswap64(elac_get_u64(first));
+	lexeme->bytes = copy;
+	lexeme->len = len;
+	lexeme->stamp = 0;
+	cache->nlexemes++;
+	return number;
+}
+
+ElacTokenValue
+elac_lexeme_cache_sequence(ElacLexemeCache *cache, const uint32 *steps, uint32 nsteps)
+{
+	uint32		at = cache->nsteps;
+
+	if (nsteps == 0)
+		return ELAC_TOKEN_UNKNOWN;
+	if (nsteps == 1 && steps[0] == ELAC_STEP_ADVANCE)
+		return ELAC_TOKEN_STOP;
+	if (nsteps == 2 && steps[0] == ELAC_STEP_ADVANCE && steps[1] != ELAC_STEP_ADVANCE)
+		return steps[1];
+	while (cache->steps_room - at <= nsteps)
+	{
+		if (cache->steps_room >= ELAC_TOKEN_SEQUENCE / 2)
+			elog(ERROR, "too many distinct words in one document");
+		cache->steps = repalloc_huge(cache->steps, (Size) cache->steps_room * 2 * sizeof(uint32));
+		cache->steps_room *= 2;
+	}
+	cache->steps[at] = nsteps;
+	memcpy(&cache->steps[at + 1], steps, (Size) nsteps * sizeof(uint32));
+	cache->nsteps += nsteps + 1;
+	return ELAC_TOKEN_SEQUENCE | at;
+}
+
+/* The value of a dictionary's answer: for each lexeme at most two steps. */
+static ElacTokenValue
+cache_lexemes(ElacLexemeCache *cache, const TSLexeme *lexemes)
+{
+	uint32		nsteps = 0;
+	uint32		room = 1;
+	uint32	   *steps;
+
+	for (const TSLexeme *lexeme = lexemes; lexeme->lexeme != NULL; lexeme++)
+		room += 2;
+	steps = palloc(room * sizeof(uint32));
+	steps[nsteps++] = ELAC_STEP_ADVANCE;
+	for (const TSLexeme *lexeme = lexemes; lexeme->lexeme != NULL; lexeme++)
+	{
+		size_t		len = strlen(lexeme->lexeme);
+
+		if (lexeme->flags & TSL_ADDPOS)
+			steps[nsteps++] = ELAC_STEP_ADVANCE;
+		if (len > 0 && len <= ELAC_TERM_MAX)
+			steps[nsteps++] = elac_lexeme_cache_intern(cache, lexeme->lexeme, (uint32) len);
+	}
+	return elac_lexeme_cache_sequence(cache, steps, nsteps);
+}
+
+/* What the dictionaries of the token's type say, the first that knows it. */
+static ElacTokenValue
+cache_lexize(ElacLexemeCache *cache, int type, const char *bytes, uint32 len)
+{
+	TSConfigCacheEntry *config = lookup_ts_config_cache(cache->config);
+	const char *token = bytes;
+	int32		token_len = (int32) len;
+
+	if (type >= config->lenmap)
+		return ELAC_TOKEN_UNKNOWN;
+	for (int i = 0; i < config->map[type].len; i++)
+	{
+		TSDictionaryCacheEntry *dictionary = lookup_ts_dictionary_cache(config->map[type].dictIds[i]);
+		DictSubState state = {0};
+		TSLexeme   *lexemes;
+
+		lexemes = (TSLexeme *) DatumGetPointer(FunctionCall4(&dictionary->lexize,
+															 PointerGetDatum(dictionary->dictData),
+															 PointerGetDatum(token), Int32GetDatum(token_len),
+															 PointerGetDatum(&state)));
+		if (state.getnext)
+			return ELAC_TOKEN_ASKS;
+		if (lexemes == NULL)
+			continue;
+		if (!(lexemes->flags & TSL_FILTER))
+			return cache_lexemes(cache, lexemes);
+		token = lexemes->lexeme;
+		token_len = (int32) strlen(token);
+	}
+	return ELAC_TOKEN_UNKNOWN;
+}
+
+ElacTokenValue
+elac_lexeme_cache_ask(ElacLexemeCache *cache, int type, const char *bytes, uint32 len)
+{
+	MemoryContext old = MemoryContextSwitchTo(cache->work);
+	ElacTokenValue value = cache_lexize(cache, type, bytes, len);
+
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(cache->work);
+	elac_lexeme_cache_put(cache, type, bytes, len, value);
+	return value;
+}
