@@ -114,7 +114,7 @@ elac_text_cost_conditions(PlannerInfo *root, IndexOptInfo *index, List *clauses,
 		Const	   *argument = NULL;
 
 		if (IsA(info->clause, OpExpr) && elac_match_condition_recognise(&target, (OpExpr *) info->clause, &match) &&
-			!match.by_words)
+			elac_match_condition_is_served(&target, &match) && !match.by_words)
 			argument = cost_constant(root, match.argument);
 		if (argument != NULL)
 			matching *= match_share(index, &match, argument, &cost->postings);
