@@ -42,15 +42,15 @@ END $$;
 
 CREATE FUNCTION bm25_compare(q text) RETURNS TABLE (field text, rows bigint, scored bigint, wrong bigint) LANGUAGE sql AS $$
 	SELECT 'title', count(*), count(*) FILTER (WHERE title <@> q < 0),
-		count(*) FILTER (WHERE abs(coalesce(title <@> q, 0) + coalesce(r.score, 0)) > 1e-9)
+		count(*) FILTER (WHERE abs(coalesce(title <@> q, 0) + coalesce(r.score, 0)) > 1e-6)
 	FROM bm25_docs LEFT JOIN bm25_reference('title', 'simple', q, 1.2::float4, 0.75, 2) r USING (id)
 	UNION ALL
 	SELECT 'body', count(*), count(*) FILTER (WHERE body <@> q < 0),
-		count(*) FILTER (WHERE abs(coalesce(body <@> q, 0) + coalesce(r.score, 0)) > 1e-9)
+		count(*) FILTER (WHERE abs(coalesce(body <@> q, 0) + coalesce(r.score, 0)) > 1e-6)
 	FROM bm25_docs LEFT JOIN bm25_reference('body', 'english', q, 0.9::float4, 0.4::float4, 1) r USING (id)
 	UNION ALL
 	SELECT 'both', count(*), count(*) FILTER (WHERE ARRAY[title, body] <@> q < 0),
-		count(*) FILTER (WHERE abs(coalesce(ARRAY[title, body] <@> q, 0) + coalesce(r.score, 0) + coalesce(s.score, 0)) > 1e-9)
+		count(*) FILTER (WHERE abs(coalesce(ARRAY[title, body] <@> q, 0) + coalesce(r.score, 0) + coalesce(s.score, 0)) > 1e-6)
 	FROM bm25_docs LEFT JOIN bm25_reference('title', 'simple', q, 1.2::float4, 0.75, 2) r USING (id)
 		LEFT JOIN bm25_reference('body', 'english', q, 0.9::float4, 0.4::float4, 1) s USING (id)
 $$;

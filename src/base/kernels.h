@@ -117,7 +117,31 @@ typedef struct ElacKernels
 								 size_t dim, uint32_t *nearest, float *scores);
 	void		(*score_block) (const float *const *rows, size_t nrows, const float *packed, size_t ncentroids,
 								size_t dim, float *scores);
+
+	/*
+	 * Adds what n postings of one term contribute to the scores of a window of
+	 * documents that starts at first: for each
+	 *		c = (weight * tf) / (tf + norm[codes[doc - first]])
+	 *		scores[doc - first] += ((double) c + rounder) - rounder
+	 * in floats, counts above ELAC_BM25_TF_MAX taken for that; touched has a
+	 * byte for 64 documents, set where a score has changed.  docs are distinct.
+	 * Bit-identical everywhere.
+	 */
+	void		(*bm25_add) (const uint32_t *docs, const uint32_t *tfs, size_t n, uint32_t first, const uint8_t *codes,
+							 const float *norm, float weight, double rounder, double *scores, uint8_t *touched);
+
+	/*
+	 * Documents of a window whose score is not below a limit > 0 and that are
+	 * allowed (NULL: all), ascending, with their scores; then sets all scores
+	 * that were touched, and touched itself, to 0.  A window has nwords * 64
+	 * documents, out as much room.  Returns how many.
+	 */
+	size_t		(*bm25_collect) (double *scores, uint8_t *touched, const uint64_t *allowed, size_t nwords, double limit,
+								 uint32_t *positions, double *values);
 } ElacKernels;
+
+/* Counts are cut off here when they are scored: all below are exact in a float. */
+#define ELAC_BM25_TF_MAX (1u << 24)
 
 /* Centroids beside each other in a packed panel. */
 #define ELAC_ASSIGN_PANEL 16

@@ -476,6 +476,23 @@ avx2_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 #define ASSIGN_ROWS 4
 #include "base/kernels_assign_impl.h"
 
+/* Which of eight doubles are not below the limit. */
+static inline AVX2 uint32_t
+avx2_at_least8(const double *values, double limit)
+{
+	const __m256d limits = _mm256_set1_pd(limit);
+	unsigned	low = (unsigned) _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(values), limits, _CMP_GE_OQ));
+	unsigned	high = (unsigned) _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(values + 4), limits, _CMP_GE_OQ));
+
+	return low | high << 4;
+}
+
+#define BM25_NAME(x) avx2_##x
+#define BM25_TARGET AVX2
+#define BM25_LANES 8
+#define BM25_AT_LEAST8(values, limit) avx2_at_least8(values, limit)
+#include "base/kernels_bm25_impl.h"
+
 const ElacKernels elac_kernels_avx2 = {
 	.name = "avx2",
 	.l2sq_f32 = avx2_l2sq_f32,
@@ -496,6 +513,8 @@ const ElacKernels elac_kernels_avx2 = {
 	.ip_packed = avx2_ip_packed,
 	.assign_block = avx2_assign_block,
 	.score_block = avx2_score_block,
+	.bm25_add = avx2_bm25_add,
+	.bm25_collect = avx2_bm25_collect,
 };
 
 #endif							/* ELAC_KERNELS_X86 */

@@ -526,6 +526,19 @@ avx512_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 #define ASSIGN_ROWS 8
 #include "base/kernels_assign_impl.h"
 
+/* Which of eight doubles are not below the limit. */
+static inline AVX512 uint32_t
+avx512_at_least8(const double *values, double limit)
+{
+	return _mm512_cmp_pd_mask(_mm512_loadu_pd(values), _mm512_set1_pd(limit), _CMP_GE_OQ);
+}
+
+#define BM25_NAME(x) avx512_##x
+#define BM25_TARGET AVX512
+#define BM25_LANES 16
+#define BM25_AT_LEAST8(values, limit) avx512_at_least8(values, limit)
+#include "base/kernels_bm25_impl.h"
+
 const ElacKernels elac_kernels_avx512 = {
 	.name = "avx512",
 	.l2sq_f32 = avx512_l2sq_f32,
@@ -546,6 +559,8 @@ const ElacKernels elac_kernels_avx512 = {
 	.ip_packed = avx512_ip_packed,
 	.assign_block = avx512_assign_block,
 	.score_block = avx512_score_block,
+	.bm25_add = avx512_bm25_add,
+	.bm25_collect = avx512_bm25_collect,
 };
 
 #endif							/* ELAC_KERNELS_X86 */

@@ -426,6 +426,28 @@ neon_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 #define ASSIGN_ROWS 4
 #include "base/kernels_assign_impl.h"
 
+/* Which of eight doubles are not below the limit. */
+static inline uint32_t
+neon_at_least8(const double *values, double limit)
+{
+	const float64x2_t limits = vdupq_n_f64(limit);
+	uint32_t	found = 0;
+
+	for (int i = 0; i < 4; i++)
+	{
+		uint64x2_t	both = vcgeq_f64(vld1q_f64(values + i * 2), limits);
+
+		found |= (uint32_t) ((vgetq_lane_u64(both, 0) & 1) | (vgetq_lane_u64(both, 1) & 2)) << (i * 2);
+	}
+	return found;
+}
+
+#define BM25_NAME(x) neon_##x
+#define BM25_TARGET
+#define BM25_LANES 4
+#define BM25_AT_LEAST8(values, limit) neon_at_least8(values, limit)
+#include "base/kernels_bm25_impl.h"
+
 const ElacKernels elac_kernels_neon = {
 	.name = "neon",
 	.l2sq_f32 = neon_l2sq_f32,
@@ -446,6 +468,8 @@ const ElacKernels elac_kernels_neon = {
 	.ip_packed = neon_ip_packed,
 	.assign_block = neon_assign_block,
 	.score_block = neon_score_block,
+	.bm25_add = neon_bm25_add,
+	.bm25_collect = neon_bm25_collect,
 };
 
 #endif							/* ELAC_KERNELS_ARM */

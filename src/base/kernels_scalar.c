@@ -420,6 +420,42 @@ scalar_assign_block(const float *const *rows, size_t nrows, const float *packed,
 	}
 }
 
+static void
+scalar_bm25_add(const uint32_t *docs, const uint32_t *tfs, size_t n, uint32_t first, const uint8_t *codes,
+				const float *norm, float weight, double rounder, double *scores, uint8_t *touched)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		uint32_t	at = docs[i] - first;
+		float		tf = (float) (tfs[i] < ELAC_BM25_TF_MAX ? tfs[i] : ELAC_BM25_TF_MAX);
+		float		part = (weight * tf) / (tf + norm[codes[at]]);
+
+		scores[at] += ((double) part + rounder) - rounder;
+		touched[at / 64] = 1;
+	}
+}
+
+static size_t
+scalar_bm25_collect(double *scores, uint8_t *touched, const uint64_t *allowed, size_t nwords, double limit,
+					uint32_t *positions, double *values)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < nwords * 64; i++)
+	{
+		if (!touched[i / 64])
+			continue;
+		if (scores[i] >= limit && (allowed == NULL || (allowed[i / 64] >> (i % 64) & 1)))
+		{
+			positions[n] = (uint32_t) i;
+			values[n++] = scores[i];
+		}
+		scores[i] = 0;
+	}
+	memset(touched, 0, nwords);
+	return n;
+}
+
 const ElacKernels elac_kernels_scalar = {
 	.name = "scalar",
 	.l2sq_f32 = scalar_l2sq_f32,
@@ -440,4 +476,6 @@ const ElacKernels elac_kernels_scalar = {
 	.ip_packed = scalar_ip_packed,
 	.assign_block = scalar_assign_block,
 	.score_block = scalar_score_block,
+	.bm25_add = scalar_bm25_add,
+	.bm25_collect = scalar_bm25_collect,
 };

@@ -8,6 +8,10 @@
  * dl is the document's length rounded to one byte as Lucene's SmallFloat does;
  * N counts documents with at least one lexeme in the field, n those with the
  * term, avgdl = sum of exact lengths / N.  Sums over segments and delta.
+ *
+ * What one term adds to one document is computed in floats and rounded to a
+ * multiple of one quantum of the query, so that sums in doubles are exact:
+ * they do not depend on the order in which terms are added.
  */
 #ifndef ELAC_BM25_H
 #define ELAC_BM25_H
@@ -16,6 +20,7 @@
 
 #include "tsearch/ts_type.h"
 
+#include "base/kernels.h"
 #include "text/analyze.h"
 
 /* Statistics of one field over any set of documents; they add up. */
@@ -32,7 +37,9 @@ typedef struct ElacBm25Term
 	uint32		len;
 	uint64		df;				/* summed over all sources */
 	double		idf;			/* set by elac_bm25_prepare */
-	double		weight;			/* idf * field weight * occurrences in the query */
+	float		weight;			/* idf * field weight * occurrences in the query; BM25F: of the lexeme in all
+								 * fields, 0 where the field has no weight.  Terms of weight 0 do not score */
+	uint32		group;			/* BM25F: which of the query's lexemes it is, the same in all fields */
 	uint32		qtf;			/* occurrences that score; 0: the term is in the condition only */
 	bool		prefix;			/* stands for all lexemes that begin with bytes: tf is the sum of theirs,
 								 * df the number of documents that have one */
@@ -50,7 +57,8 @@ typedef struct ElacBm25Field
 	ElacFieldStats stats;
 	uint32		nterms;
 	ElacBm25Term *terms;		/* ascending by bytes, then prefix; distinct */
-	double		norm[256];		/* k1 * (1 - b + b * dl / avgdl) per length byte */
+	float		norm[256];		/* per length byte: k1 * (1 - b + b * dl / avgdl); BM25F: (1 - b + b * dl / avgdl)
+								 * / weight, by which a frequency is divided */
 } ElacBm25Field;
 
 /* How the scores of several fields become one; the numbers are in elacsym_query values. */
@@ -76,6 +84,11 @@ typedef struct ElacBm25Query
 	TSQuery		condition;		/* NULL: there is none */
 	int32	   *operands;		/* of each item of the condition in each field, item * nfields + field: which of
 								 * the field's terms it is, -1: none (an operator, or a label asked for) */
+	/* set by elac_bm25_prepare */
+	double		rounder;		/* x + rounder - rounder is x rounded to a multiple of the quantum */
+	double		quantum;		/* a power of two; scores are multiples of it */
+	uint32		ngroups;		/* BM25F: lexemes */
+	float		k1;				/* BM25F: the fields', averaged by weight */
 } ElacBm25Query;
 
 /* Length to byte and back, as Lucene's SmallFloat.intToByte4 / byte4ToInt. */
@@ -85,23 +98,36 @@ extern uint32 elac_length_decode(uint8 code);
 /* Builds a field from analysed query text; df and stats still 0. */
 extern void elac_bm25_field_init(ElacBm25Field *field, int column, const ElacColumn *schema, const ElacTermVector *query);
 
-/* Computes idf, weights and norms once df and stats are complete. */
+/* Computes idf, weights, norms and the quantum once df and stats are complete. */
 extern void elac_bm25_prepare(ElacBm25Query *query);
 
-/* Contribution of one term; the one place where the formula is. */
+/*
+ * What a term adds to a document that has it tf times; the kernels' bm25_add
+ * computes the same to the bit.  For BM25F, tf is the lexeme's sum over the
+ * fields of tf / norm, and norm is k1.
+ */
 static inline double
-elac_bm25_term_score(const ElacBm25Field *field, const ElacBm25Term *term, uint32 tf, uint8 length_code)
+elac_bm25_contribution(float weight, float tf, float norm, double rounder)
 {
-	return term->weight * tf / (tf + field->norm[length_code]);
+	float		part = (weight * tf) / (tf + norm);
+
+	return ((double) part + rounder) - rounder;
+}
+
+/* A count as it is scored: exact in a float. */
+static inline float
+elac_bm25_tf(uint32 tf)
+{
+	return (float) Min(tf, ELAC_BM25_TF_MAX);
 }
 
 /* Does one document match?  documents[f] is the whole value of field f's column. */
 extern bool elac_bm25_matches(const ElacBm25Query *query, const ElacTermVector *documents);
 
 /*
- * Exhaustive score of one document given its term vectors (one per query
- * field, of the field's column), summed in the order of fields and terms, exactly as
- * elac_text_search() sums: bit-identical results.
+ * Score of one document given its term vectors (one per query field, of the
+ * field's column), 0 when it does not match: what elac_text_search() finds, to
+ * the bit.
  */
 extern double elac_bm25_score(const ElacBm25Query *query, const ElacTermVector *documents);
 

@@ -126,6 +126,7 @@ struct ElacTextReader
 	MemoryContext context;		/* the reader's own */
 	bool		positions;		/* the section has positions */
 	ElacTextReader *labels[ELAC_LABELS];	/* of a labelled column, [0] the reader itself; else all NULL */
+	struct ElacPrefixCache *prefixes;	/* text_prefix.c's; NULL at first */
 };
 
 /* An entry of a dictionary. */
@@ -188,6 +189,9 @@ typedef struct ElacTextPrefixWalk
 extern void elac_text_prefix_begin(ElacTextPrefixWalk *walk, ElacTextReader *reader, const char *prefix, uint32 len);
 extern bool elac_text_prefix_next(ElacTextPrefixWalk *walk, ElacTextEntry *entry);
 extern void elac_text_prefix_end(ElacTextPrefixWalk *walk);
+
+/* Documents with at least one lexeme that begins with a prefix (text_prefix.c). */
+extern uint32 elac_text_prefix_df(ElacTextReader *reader, const char *prefix, uint32 len);
 
 /* Raises: terms or postings of a section are not in order. */
 pg_noreturn extern void elac_text_corrupted_order(const ElacTextReader *reader);

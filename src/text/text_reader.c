@@ -409,7 +409,8 @@ elac_text_label(ElacTextReader *reader, int label)
 uint32
 elac_text_term_df(ElacTextReader *reader, const ElacBm25Term *term)
 {
-	return elac_text_df(reader, term->bytes, term->len);
+	return term->prefix ? elac_text_prefix_df(reader, term->bytes, term->len) :
+		elac_text_df(reader, term->bytes, term->len);
 }
 
 uint32

@@ -492,6 +492,11 @@ pgshim_cancel_after(long countdown)
 }
 
 void
+check_stack_depth(void)
+{
+}
+
+void
 ProcessInterrupts(void)
 {
 	if (InterruptHoldoffCount > 0 || CritSectionCount > 0)

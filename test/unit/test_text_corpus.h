@@ -65,6 +65,7 @@ corpus_word(uint32 i, ElacTerm *term)
 {
 	char		buffer[64];
 
+	memset(term, 0, sizeof(*term));
 	if (i % 1009 == 7)
 	{
 		char	   *bytes = palloc(ELAC_TERM_MAX);
@@ -238,7 +239,7 @@ corpus_exercise(Built *built, uint32 ndocs, const ElacTermVector *text)
 	ElacColumn	column = {.kind = ELAC_COLUMN_TEXT,.k1 = 1.2f,.b = 0.75f,.weight = 1.0f};
 	ElacTextReader *reader = NULL;
 	ElacBm25Field field;
-	ElacBm25Query query = {1, &field};
+	ElacBm25Query query = {.nfields = 1,.fields = &field};
 	ElacTextHeap *heap = elac_text_heap_create(5);
 	ElacBitmap	bitmap;
 	ElacDoc    *map = palloc(Max(ndocs, 1) * sizeof(ElacDoc));

@@ -166,6 +166,7 @@ test_random(uint64 seed, int nsources, int nfields, uint32 ndocs, uint32 vocabul
 		ElacBm25Query query;
 		ElacBitmap *allowed[16];
 
+		memset(&query, 0, sizeof(query));
 		query.nfields = nfields;
 		query.fields = palloc(nfields * sizeof(ElacBm25Field));
 		column.k1 = round % 3 == 2 ? 0.0f : 1.2f;

@@ -1,0 +1,162 @@
+/*
+ * text_eval.h
+ *	  What the files that evaluate a query over one segment share: terms read
+ *	  forward in windows of documents, conditions as bitmaps of a window,
+ *	  prefixes.
+ */
+#ifndef ELAC_TEXT_EVAL_H
+#define ELAC_TEXT_EVAL_H
+
+#include "text/text_condition.h"
+#include "text/text_private.h"
+
+#define ELAC_WINDOW 4096		/* documents; their scores, 32 kB, stay in the first-level cache */
+#define ELAC_WINDOW_WORDS (ELAC_WINDOW / 64)
+
+/* ---- text_heap.c ---- */
+
+/* Score that a document must reach to be worth pushing; 0 while there is room. */
+extern double elac_text_heap_threshold(const ElacTextHeap *heap);
+
+/* ---- text_prefix.c: the union of all lexemes with a prefix, as one list ---- */
+
+typedef struct ElacPrefixUnion
+{
+	uint32		df;
+	uint32		nblocks;		/* of ELAC_TEXT_BLOCK_DOCS postings */
+	uint32		max_tf;
+	uint32	   *last_docs;		/* by block */
+	uint32	   *docs;
+	uint32	   *tfs;
+} ElacPrefixUnion;
+
+/* Good while the memory context lives in which it is asked for, and until documents are counted again; NULL: no lexeme has it. */
+extern const ElacPrefixUnion *elac_text_prefix_union(ElacTextReader *reader, const char *bytes, uint32 len);
+
+/* Positions of all lexemes with the prefix in one document; 0 when some are not known. */
+extern uint32 elac_text_prefix_positions(ElacTextReader *reader, const char *bytes, uint32 len, ElacDoc doc, uint16 *dst);
+
+/* ---- text_term.c: one term's postings, forward ---- */
+
+typedef struct ElacTermReader
+{
+	ElacTextReader *reader;
+	const ElacBm25Field *field;
+	const ElacBm25Term *term;
+	int			field_number;
+	ElacPostingList *list;		/* NULL: a prefix */
+	const ElacPrefixUnion *prefix;
+	uint32		df;
+	uint32		nblocks;
+	const uint32 *last_docs;	/* by block */
+	double		bound;			/* what the term adds to a document at most */
+	double		window_bound;	/* in the window at hand */
+	uint32		bound_group;	/* group that group_bound is of */
+	double		group_bound;
+	/* where reading is */
+	uint32		block;			/* nblocks: at the end */
+	bool		decoded;		/* docs, tfs, n and at are the block's */
+	uint32		n;
+	uint32		at;				/* next posting */
+	uint32		docs[ELAC_TEXT_BLOCK_DOCS];
+	uint32		tfs[ELAC_TEXT_BLOCK_DOCS];
+} ElacTermReader;
+
+/* The window of documents being evaluated. */
+typedef struct ElacWindow
+{
+	ElacDoc		first;			/* a multiple of 64 */
+	uint32		ndocs;			/* > 0, at most ELAC_WINDOW unless said otherwise */
+} ElacWindow;
+
+/* Opens the postings of a term; false when the section has none. */
+extern bool elac_term_open(ElacTermReader *term, ElacTextReader *reader, const ElacBm25Query *query,
+						   int field, uint32 number);
+
+/* The next document is not below this; ELAC_INVALID_DOC at the end.  Reads nothing. */
+extern ElacDoc elac_term_peek(const ElacTermReader *term);
+
+/* Passes over documents below first; never moves back.  Decodes nothing. */
+extern void elac_term_skip(ElacTermReader *term, ElacDoc first);
+
+/* Moves to the first posting at or after doc; false at the end.  docs[at] and tfs[at] are it. */
+extern bool elac_term_seek(ElacTermReader *term, ElacDoc doc);
+
+/* What the term adds at most to a document of a window that it has been moved to; 0 when it has none there. */
+extern double elac_term_window_bound(ElacTermReader *term, const ElacBm25Query *query, const ElacWindow *window);
+
+/*
+ * Gives the postings of the window, run by run, and moves behind them: docs,
+ * tfs and how many, 0 at the window's end.
+ */
+extern uint32 elac_term_run(ElacTermReader *term, const ElacWindow *window, const uint32 **docs, const uint32 **tfs);
+
+/*
+ * Sets the bits of the term's documents in the window (of any size), which it
+ * has been moved to, without moving on.  Blocks without any document of
+ * `within` (NULL: all) may be left out.
+ */
+extern void elac_term_mark(ElacTermReader *term, const ElacWindow *window, const uint64 *within, uint64 *words);
+
+/* ---- text_term_set.c: all terms of a query in one segment ---- */
+
+typedef struct ElacTermSet
+{
+	const ElacBm25Query *query;
+	ElacTextReader **readers;
+	uint32		ndocs;
+	ElacTermReader *terms;		/* those that the segment has, by field and number */
+	uint32		nterms;
+	int32	   *numbers;		/* of each term of each field, its place in terms; -1: absent */
+	uint32	   *field_first;	/* where a field's begin in numbers */
+	uint8	   *codes;			/* length codes, ELAC_WINDOW of each field */
+	ElacDoc    *codes_first;	/* of which window each field's are; ELAC_INVALID_DOC: none */
+} ElacTermSet;
+
+/* Opens every term that can score or that the condition names. */
+extern void elac_term_set_open(ElacTermSet *set, ElacTextReader **readers, const ElacBm25Query *query);
+
+/* The reader of a term of a field; NULL when the segment does not have it. */
+static inline ElacTermReader *
+elac_term_set_get(const ElacTermSet *set, int field, uint32 term)
+{
+	int32		number = set->numbers[set->field_first[field] + term];
+
+	return number < 0 ? NULL : &set->terms[number];
+}
+
+/* Length codes of a field in a window of at most ELAC_WINDOW documents. */
+extern const uint8 *elac_term_set_codes(ElacTermSet *set, int field, const ElacWindow *window);
+
+/* ---- text_combine.c: a window's scores when fields are not simply added ---- */
+
+typedef struct ElacCombiner ElacCombiner;
+
+extern ElacCombiner *elac_combiner_create(ElacTermSet *set);
+
+/* Scores all documents of the window, into scores and touched as the kernels' bm25_add does. */
+extern void elac_combiner_score(ElacCombiner *combiner, const ElacWindow *window, double *scores, uint8 *touched);
+
+/* ---- text_match.c: which documents match, by bitmaps of a window ---- */
+
+typedef struct ElacMatcher ElacMatcher;
+
+/* NULL when all that has a term matches: no condition, and any word will do.  max_window: of windows to come. */
+extern ElacMatcher *elac_matcher_open(ElacTermSet *set, uint32 max_window);
+
+/* No document from first on and below the answer matches; ndocs at the end. */
+extern uint64 elac_matcher_next(ElacMatcher *matcher, uint64 first);
+
+/*
+ * Of the documents in `within` (a bitmap of the window; it has no bits past
+ * the window's end): those that match surely, and those that may match, which
+ * includes the former.  Both are the matcher's until the next call.  Returns
+ * whether any may.
+ */
+extern bool elac_matcher_window(ElacMatcher *matcher, const ElacWindow *window, const uint64 *within,
+								const uint64 **surely, const uint64 **maybe);
+
+/* Does a document that may match?  Ascending within a window. */
+extern bool elac_matcher_check(ElacMatcher *matcher, ElacDoc doc);
+
+#endif							/* ELAC_TEXT_EVAL_H */

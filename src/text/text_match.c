@@ -1,0 +1,710 @@
+/*
+ * text_match.c
+ *	  Which documents of a segment match a query, window by window, as bitmaps.
+ *
+ * Every node of a condition has two bitmaps of the window: documents for which
+ * it surely holds, and those for which it may, which includes the former.
+ * Words and logic over words are certain.  A phrase surely holds nowhere and
+ * may hold where all its words are; whether it does is asked of text_condition.c
+ * for the documents that stay undecided and matter.  NOT swaps the two.
+ * Without a condition, "at least so many words" is counted in bit planes.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "text/text_eval.h"
+
+#define MATCHES_WINDOW 65536	/* documents, where nothing is scored */
+
+typedef enum MatchKind
+{
+	MATCH_WORD,					/* any of the terms */
+	MATCH_ALL_OF,
+	MATCH_ANY_OF,
+	MATCH_NOT,
+	MATCH_ANYTHING,				/* what cannot be told from the terms, inside a phrase */
+	MATCH_PHRASE,				/* its child says where it may hold */
+	MATCH_COUNT					/* so many of the children */
+} MatchKind;
+
+typedef struct MatchNode
+{
+	MatchKind	kind;
+	bool		exact;			/* what may match does; then surely = maybe */
+	uint32		item;			/* MATCH_PHRASE: of the condition */
+	uint32		wanted;			/* MATCH_COUNT */
+	uint64		estimate;		/* documents, roughly */
+	uint32		nterms;
+	ElacTermReader **terms;
+	uint32		nchildren;
+	struct MatchNode **children;	/* MATCH_ALL_OF: fewest documents first */
+	uint64	   *surely;
+	uint64	   *maybe;
+} MatchNode;
+
+/* Where a document's posting of a term was looked for last: apart from the term's own reading. */
+typedef struct MatchProbe
+{
+	uint32		block;
+	uint32		n;				/* 0: nothing is decoded */
+	uint32		docs[ELAC_TEXT_BLOCK_DOCS];
+} MatchProbe;
+
+struct ElacMatcher
+{
+	ElacTermSet *set;
+	MatchNode  *root;
+	uint32		max_window;
+	ElacWindow	window;
+	uint32		nwords;			/* of the window */
+	MatchProbe **probes;		/* by term of the set; NULL until needed */
+	uint64	   *planes;			/* MATCH_COUNT: one bit of all counts each */
+	uint32		nplanes;
+	ElacDoc		doc;			/* being checked */
+};
+
+/* ---- building ---- */
+
+static MatchNode *
+make_node(MatchKind kind, uint32 max_children)
+{
+	MatchNode  *node = palloc0(sizeof(MatchNode));
+
+	node->kind = kind;
+	node->exact = true;
+	if (max_children > 0)
+		node->children = palloc(max_children * sizeof(MatchNode *));
+	return node;
+}
+
+static void
+add_child(MatchNode *node, MatchNode *child)
+{
+	node->children[node->nchildren++] = child;
+	node->exact = node->exact && child->exact;
+}
+
+static MatchNode *
+make_word(const ElacTermSet *set, uint32 item)
+{
+	const ElacBm25Query *query = set->query;
+	MatchNode  *node = make_node(MATCH_WORD, 0);
+
+	node->terms = palloc(query->nfields * sizeof(ElacTermReader *));
+	for (int f = 0; f < query->nfields; f++)
+	{
+		int32		number = query->operands[(Size) item * query->nfields + f];
+		ElacTermReader *term = number >= 0 ? elac_term_set_get(set, f, number) : NULL;
+
+		if (term == NULL)
+			continue;
+		node->terms[node->nterms++] = term;
+		node->estimate += term->df;
+	}
+	return node;
+}
+
+/* NOT comes last among equals in cost: it narrows what the others have found. */
+static int
+compare_estimates(const void *a, const void *b)
+{
+	const MatchNode *x = *(MatchNode *const *) a;
+	const MatchNode *y = *(MatchNode *const *) b;
+
+	return (x->estimate > y->estimate) - (x->estimate < y->estimate);
+}
+
+static MatchNode *make_condition(const ElacTermSet *set, uint32 item, bool in_phrase);
+
+/* The operands of an AND (or an OR), those of the same below it included. */
+static void
+add_operands(const ElacTermSet *set, MatchNode *node, uint32 item, int oper, bool in_phrase)
+{
+	const QueryItem *items = GETQUERY(set->query->condition);
+	uint32		sides[2];
+
+	check_stack_depth();
+	sides[0] = item + items[item].qoperator.left;
+	sides[1] = item + 1;
+	for (int i = 0; i < 2; i++)
+	{
+		const QueryItem *side = &items[sides[i]];
+		bool		same = side->type == QI_OPR && (side->qoperator.oper == oper ||
+													(in_phrase && oper == OP_AND && side->qoperator.oper == OP_PHRASE));
+
+		if (same)
+			add_operands(set, node, sides[i], oper, in_phrase);
+		else
+			add_child(node, make_condition(set, sides[i], in_phrase));
+	}
+}
+
+static MatchNode *
+make_condition(const ElacTermSet *set, uint32 item, bool in_phrase)
+{
+	const QueryItem *node = GETQUERY(set->query->condition) + item;
+	uint32		room = (uint32) set->query->condition->size + 1;
+	MatchNode  *made;
+
+	check_stack_depth();
+	if (node->type == QI_VAL)
+		return make_word(set, item);
+	switch (node->qoperator.oper)
+	{
+		case OP_NOT:
+			if (in_phrase)
+			{
+				made = make_node(MATCH_ANYTHING, 0);
+				made->estimate = set->ndocs;
+				return made;
+			}
+			made = make_node(MATCH_NOT, 1);
+			add_child(made, make_condition(set, item + 1, false));
+			made->estimate = set->ndocs - Min(made->children[0]->estimate, set->ndocs);
+			return made;
+		case OP_PHRASE:
+			if (!in_phrase)
+			{
+				made = make_node(MATCH_PHRASE, 1);
+				add_child(made, make_condition(set, item, true));
+				made->exact = false;
+				made->item = item;
+				made->estimate = made->children[0]->estimate;
+				return made;
+			}
+			/* FALLTHROUGH */
+		case OP_AND:
+			made = make_node(MATCH_ALL_OF, room);
+			add_operands(set, made, item, OP_AND, in_phrase);
+			qsort(made->children, made->nchildren, sizeof(MatchNode *), compare_estimates);
+			made->estimate = made->children[0]->estimate;
+			return made;
+		case OP_OR:
+			made = make_node(MATCH_ANY_OF, room);
+			add_operands(set, made, item, OP_OR, in_phrase);
+			for (uint32 i = 0; i < made->nchildren; i++)
+				made->estimate += made->children[i]->estimate;
+			return made;
+	}
+	elog(ERROR, "unrecognized operator of a text query: %d", node->qoperator.oper);
+	return NULL;
+}
+
+static int
+compare_slots(const void *a, const void *b)
+{
+	const ElacTermReader *x = *(ElacTermReader *const *) a;
+	const ElacTermReader *y = *(ElacTermReader *const *) b;
+
+	return (x->term->slot > y->term->slot) - (x->term->slot < y->term->slot);
+}
+
+/* At least min_match of the query's words: a child for each word that the segment has. */
+static MatchNode *
+make_count(const ElacTermSet *set)
+{
+	const ElacBm25Query *query = set->query;
+	MatchNode  *node = make_node(MATCH_COUNT, set->nterms + 1);
+	MatchNode  *word = NULL;
+
+	node->wanted = query->min_match;
+	node->terms = palloc((set->nterms + 1) * sizeof(ElacTermReader *));
+	for (uint32 i = 0; i < set->nterms; i++)
+		if (set->terms[i].term->weight > 0 && set->terms[i].term->slot < query->nslots)
+			node->terms[node->nterms++] = &set->terms[i];
+	qsort(node->terms, node->nterms, sizeof(ElacTermReader *), compare_slots);
+	for (uint32 i = 0; i < node->nterms; i++)
+	{
+		if (i == 0 || node->terms[i]->term->slot != node->terms[i - 1]->term->slot)
+		{
+			word = make_node(MATCH_WORD, 0);
+			word->terms = &node->terms[i];
+			add_child(node, word);
+		}
+		word->nterms++;
+		word->estimate += node->terms[i]->df;
+	}
+	return node;
+}
+
+static void
+allocate_bitmaps(MatchNode *node, Size nwords)
+{
+	node->maybe = palloc(nwords * sizeof(uint64));
+	node->surely = node->exact ? node->maybe : palloc(nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nchildren; i++)
+		allocate_bitmaps(node->children[i], nwords);
+}
+
+ElacMatcher *
+elac_matcher_open(ElacTermSet *set, uint32 max_window)
+{
+	const ElacBm25Query *query = set->query;
+	ElacMatcher *matcher;
+
+	if (query->condition == NULL && query->min_match <= 1)
+		return NULL;
+	matcher = palloc0(sizeof(ElacMatcher));
+	matcher->set = set;
+	matcher->max_window = max_window;
+	matcher->probes = palloc0(Max(set->nterms, 1) * sizeof(MatchProbe *));
+	if (query->condition == NULL)
+	{
+		matcher->root = make_count(set);
+		while (((uint64) matcher->root->nchildren >> matcher->nplanes) > 0)
+			matcher->nplanes++;
+		matcher->planes = palloc((Size) Max(matcher->nplanes, 1) * (max_window / 64) * sizeof(uint64));
+	}
+	else if (query->condition->size == 0)
+		matcher->root = make_node(MATCH_ANY_OF, 0);	/* of nothing: the server's @@ is false */
+	else
+		matcher->root = make_condition(set, 0, false);
+	allocate_bitmaps(matcher->root, max_window / 64);
+	return matcher;
+}
+
+/* ---- leaping ---- */
+
+static uint64
+node_next(const ElacMatcher *matcher, const MatchNode *node, uint64 first)
+{
+	uint64		next = matcher->set->ndocs;
+
+	switch (node->kind)
+	{
+		case MATCH_NOT:
+		case MATCH_ANYTHING:
+			return first;
+		case MATCH_PHRASE:
+			return node_next(matcher, node->children[0], first);
+		case MATCH_ALL_OF:
+			next = first;
+			for (uint32 i = 0; i < node->nchildren; i++)
+				next = Max(next, node_next(matcher, node->children[i], first));
+			return next;
+		case MATCH_ANY_OF:
+			for (uint32 i = 0; i < node->nchildren; i++)
+				next = Min(next, node_next(matcher, node->children[i], first));
+			return next;
+		case MATCH_COUNT:
+			if (node->nchildren < node->wanted)
+				return next;
+			/* FALLTHROUGH */
+		case MATCH_WORD:
+			for (uint32 i = 0; i < node->nterms; i++)
+			{
+				elac_term_skip(node->terms[i], (ElacDoc) first);
+				next = Min(next, Max(first, elac_term_peek(node->terms[i])));
+			}
+			return next;
+	}
+	return first;
+}
+
+uint64
+elac_matcher_next(ElacMatcher *matcher, uint64 first)
+{
+	return node_next(matcher, matcher->root, first);
+}
+
+/* ---- a window ---- */
+
+static bool
+any_bit(const uint64 *words, uint32 nwords)
+{
+	uint64		all = 0;
+
+	for (uint32 i = 0; i < nwords; i++)
+		all |= words[i];
+	return all != 0;
+}
+
+static void
+evaluate_word(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+{
+	memset(node->maybe, 0, matcher->nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nterms; i++)
+	{
+		elac_term_skip(node->terms[i], matcher->window.first);
+		elac_term_mark(node->terms[i], &matcher->window, within, node->maybe);
+	}
+	for (uint32 i = 0; i < matcher->nwords; i++)
+		node->maybe[i] &= within[i];
+}
+
+static void evaluate_node(ElacMatcher *matcher, MatchNode *node, const uint64 *within);
+
+static void
+evaluate_all_of(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+{
+	uint32		nwords = matcher->nwords;
+
+	memcpy(node->maybe, within, nwords * sizeof(uint64));
+	if (!node->exact)
+		memcpy(node->surely, within, nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nchildren; i++)
+	{
+		MatchNode  *child = node->children[i];
+
+		evaluate_node(matcher, child, node->maybe);
+		for (uint32 w = 0; w < nwords; w++)
+			node->maybe[w] &= child->maybe[w];
+		if (!node->exact)
+			for (uint32 w = 0; w < nwords; w++)
+				node->surely[w] &= child->surely[w];
+		if (!any_bit(node->maybe, nwords))
+			return;
+	}
+}
+
+static void
+evaluate_any_of(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+{
+	uint32		nwords = matcher->nwords;
+
+	memset(node->maybe, 0, nwords * sizeof(uint64));
+	if (!node->exact)
+		memset(node->surely, 0, nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nchildren; i++)
+	{
+		MatchNode  *child = node->children[i];
+
+		evaluate_node(matcher, child, within);
+		for (uint32 w = 0; w < nwords; w++)
+			node->maybe[w] |= child->maybe[w];
+		if (!node->exact)
+			for (uint32 w = 0; w < nwords; w++)
+				node->surely[w] |= child->surely[w];
+	}
+}
+
+/* Counts in planes: plane p has bit p of every document's count. */
+static void
+evaluate_count(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+{
+	uint32		nwords = matcher->nwords;
+	uint32		stride = matcher->max_window / 64;
+
+	memset(node->maybe, 0, nwords * sizeof(uint64));
+	if (node->nchildren < node->wanted)
+		return;
+	for (uint32 p = 0; p < matcher->nplanes; p++)
+		memset(matcher->planes + (Size) p * stride, 0, nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nchildren; i++)
+	{
+		MatchNode  *child = node->children[i];
+
+		evaluate_word(matcher, child, within);
+		for (uint32 w = 0; w < nwords; w++)
+		{
+			uint64		carry = child->maybe[w];
+
+			for (uint64 *plane = matcher->planes + w; carry != 0; plane += stride)
+			{
+				uint64		sum = *plane ^ carry;
+
+				carry &= *plane;
+				*plane = sum;
+			}
+		}
+	}
+	for (uint32 w = 0; w < nwords; w++)
+	{
+		uint64		above = 0;
+		uint64		equal = within[w];
+
+		for (uint32 p = matcher->nplanes; p-- > 0;)
+		{
+			uint64		plane = matcher->planes[(Size) p * stride + w];
+
+			if ((node->wanted >> p) & 1)
+				equal &= plane;
+			else
+			{
+				above |= equal & plane;
+				equal &= ~plane;
+			}
+		}
+		node->maybe[w] = above | equal;
+	}
+}
+
+/* Only documents of `within` are told apart; the bitmaps have no others. */
+static void
+evaluate_node(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+{
+	uint32		nwords = matcher->nwords;
+
+	switch (node->kind)
+	{
+		case MATCH_WORD:
+			evaluate_word(matcher, node, within);
+			break;
+		case MATCH_ALL_OF:
+			evaluate_all_of(matcher, node, within);
+			break;
+		case MATCH_ANY_OF:
+			evaluate_any_of(matcher, node, within);
+			break;
+		case MATCH_NOT:
+			evaluate_node(matcher, node->children[0], within);
+			for (uint32 w = 0; w < nwords; w++)
+			{
+				uint64		surely = node->children[0]->surely[w];
+				uint64		maybe = node->children[0]->maybe[w];
+
+				node->surely[w] = within[w] & ~maybe;
+				node->maybe[w] = within[w] & ~surely;
+			}
+			break;
+		case MATCH_ANYTHING:
+			memcpy(node->maybe, within, nwords * sizeof(uint64));
+			break;
+		case MATCH_PHRASE:
+			evaluate_node(matcher, node->children[0], within);
+			memcpy(node->maybe, node->children[0]->maybe, nwords * sizeof(uint64));
+			memset(node->surely, 0, nwords * sizeof(uint64));
+			break;
+		case MATCH_COUNT:
+			evaluate_count(matcher, node, within);
+			break;
+	}
+}
+
+bool
+elac_matcher_window(ElacMatcher *matcher, const ElacWindow *window, const uint64 *within,
+					const uint64 **surely, const uint64 **maybe)
+{
+	Assert(window->ndocs <= matcher->max_window);
+	matcher->window = *window;
+	matcher->nwords = (window->ndocs + 63) / 64;
+	evaluate_node(matcher, matcher->root, within);
+	*surely = matcher->root->surely;
+	*maybe = matcher->root->maybe;
+	return any_bit(matcher->root->maybe, matcher->nwords);
+}
+
+/* ---- documents that stay undecided ---- */
+
+/* Finds the posting of the document being checked. */
+static bool
+probe_find(ElacMatcher *matcher, const ElacTermReader *term, uint32 *block, uint32 *place)
+{
+	MatchProbe **probe = &matcher->probes[term - matcher->set->terms];
+	const uint32 *docs;
+	uint32		n;
+	uint32		low = 0;
+	uint32		high = term->nblocks;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (term->last_docs[middle] < matcher->doc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == term->nblocks)
+		return false;
+	*block = low;
+	if (term->list != NULL)
+	{
+		if (*probe == NULL)
+			*probe = palloc0(sizeof(MatchProbe));
+		if ((*probe)->n == 0 || (*probe)->block != low)
+		{
+			(*probe)->n = 0;
+			(*probe)->n = elac_posting_list_decode(term->list, low, (*probe)->docs, NULL);
+			(*probe)->block = low;
+		}
+		docs = (*probe)->docs;
+		n = (*probe)->n;
+	}
+	else
+	{
+		docs = term->prefix->docs + (Size) low * ELAC_TEXT_BLOCK_DOCS;
+		n = Min(term->df - low * ELAC_TEXT_BLOCK_DOCS, ELAC_TEXT_BLOCK_DOCS);
+	}
+	low = 0;
+	high = n;
+	while (low < high)
+	{
+		uint32		middle = (low + high) / 2;
+
+		if (docs[middle] < matcher->doc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*place = low;
+	return low < n && docs[low] == matcher->doc;
+}
+
+static bool
+matcher_has(void *arg, int field, uint32 number)
+{
+	ElacMatcher *matcher = arg;
+	const ElacTermReader *term = elac_term_set_get(matcher->set, field, number);
+	uint32		block;
+	uint32		place;
+
+	return term != NULL && probe_find(matcher, term, &block, &place);
+}
+
+static uint32
+matcher_positions(void *arg, int field, uint32 number, uint16 *dst)
+{
+	ElacMatcher *matcher = arg;
+	const ElacTermReader *term = elac_term_set_get(matcher->set, field, number);
+	uint32		block;
+	uint32		place;
+
+	if (term == NULL || !probe_find(matcher, term, &block, &place))
+		return 0;
+	if (term->list == NULL)
+		return elac_text_prefix_positions(term->reader, term->term->bytes, term->term->len, matcher->doc, dst);
+	return elac_posting_list_positions(term->list, block, place, dst);
+}
+
+/* Does a node hold for the document?  Its bitmaps tell, unless it hangs on a phrase. */
+static bool
+check_node(ElacMatcher *matcher, const ElacTextEvidence *evidence, const MatchNode *node)
+{
+	uint32		bit = matcher->doc - matcher->window.first;
+
+	if (!((node->maybe[bit / 64] >> (bit % 64)) & 1))
+		return false;
+	if ((node->surely[bit / 64] >> (bit % 64)) & 1)
+		return true;
+	switch (node->kind)
+	{
+		case MATCH_ALL_OF:
+			for (uint32 i = 0; i < node->nchildren; i++)
+				if (!check_node(matcher, evidence, node->children[i]))
+					return false;
+			return true;
+		case MATCH_ANY_OF:
+			for (uint32 i = 0; i < node->nchildren; i++)
+				if (check_node(matcher, evidence, node->children[i]))
+					return true;
+			return false;
+		case MATCH_NOT:
+			return !check_node(matcher, evidence, node->children[0]);
+		case MATCH_PHRASE:
+			return elac_text_phrase_holds(evidence, node->item);
+		case MATCH_WORD:
+		case MATCH_ANYTHING:
+		case MATCH_COUNT:
+			break;
+	}
+	return true;
+}
+
+bool
+elac_matcher_check(ElacMatcher *matcher, ElacDoc doc)
+{
+	ElacTextEvidence evidence = {matcher->set->query, matcher, matcher_has, matcher_positions};
+
+	matcher->doc = doc;
+	return check_node(matcher, &evidence, matcher->root);
+}
+
+/* ---- all that match ---- */
+
+/* Rows whose every column is NULL match nothing, not even a condition without positive words. */
+static void
+drop_nulls(ElacTextReader **readers, const ElacBm25Query *query, ElacBitmap *out)
+{
+	ElacBitmap	nulls = {out->nbits, NULL};
+	ElacBitmap	part = {out->nbits, NULL};
+	Size		size = Max(elac_bitmap_words(out->nbits), 1) * sizeof(uint64);
+
+	for (int f = 0; f < query->nfields; f++)
+	{
+		if (query->fields[f].label != ELAC_LABEL_D || readers[f] == NULL)
+			continue;
+		if (part.words == NULL)
+			part.words = MemoryContextAllocHuge(CurrentMemoryContext, size);
+		elac_text_null_docs(readers[f], &part);
+		if (nulls.words == NULL)
+		{
+			nulls.words = MemoryContextAllocHuge(CurrentMemoryContext, size);
+			elac_bitmap_copy(&nulls, &part);
+		}
+		else
+			elac_bitmap_and(&nulls, &part);
+	}
+	if (nulls.words != NULL)
+		elac_bitmap_andnot(out, &nulls);
+}
+
+static void
+match_windows(ElacMatcher *matcher, ElacBitmap *out)
+{
+	uint64	   *within = palloc(MATCHES_WINDOW / 8);
+	uint64		first = 0;
+
+	while ((first = elac_matcher_next(matcher, first)) < out->nbits)
+	{
+		ElacWindow	window;
+		const uint64 *surely;
+		const uint64 *maybe;
+		uint32		nwords;
+
+		CHECK_FOR_INTERRUPTS();
+		first -= first % MATCHES_WINDOW;
+		window.first = (ElacDoc) first;
+		window.ndocs = (uint32) Min(out->nbits - first, MATCHES_WINDOW);
+		nwords = (window.ndocs + 63) / 64;
+		memset(within, 0xFF, nwords * sizeof(uint64));
+		if (window.ndocs % 64 != 0)
+			within[nwords - 1] = (UINT64CONST(1) << (window.ndocs % 64)) - 1;
+		if (elac_matcher_window(matcher, &window, within, &surely, &maybe))
+		{
+			uint64	   *dst = out->words + window.first / 64;
+
+			for (uint32 w = 0; w < nwords; w++)
+			{
+				uint64		found = surely[w];
+
+				for (uint64 bits = maybe[w] & ~surely[w]; bits != 0; bits &= bits - 1)
+					if (elac_matcher_check(matcher, window.first + w * 64 + (uint32) __builtin_ctzll(bits)))
+						found |= bits & -bits;
+				dst[w] = found;
+			}
+		}
+		first += MATCHES_WINDOW;
+	}
+}
+
+void
+elac_text_matches(ElacTextReader **readers, const ElacBm25Query *query, ElacBitmap *out)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym text matches", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ElacTermSet set;
+	ElacMatcher *matcher;
+
+	elac_bitmap_zero(out);
+	elac_term_set_open(&set, readers, query);
+	if (out->nbits != set.ndocs && query->nfields > 0)
+		elog(ERROR, "bitmap of %u bits for %u documents", out->nbits, set.ndocs);
+	matcher = elac_matcher_open(&set, MATCHES_WINDOW);
+	if (matcher != NULL)
+		match_windows(matcher, out);
+	else
+		for (uint32 i = 0; i < set.nterms; i++)
+		{
+			ElacWindow	all = {0, set.ndocs};
+
+			elac_term_mark(&set.terms[i], &all, NULL, out->words);
+			CHECK_FOR_INTERRUPTS();
+		}
+	if (query->condition != NULL)
+		drop_nulls(readers, query, out);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
