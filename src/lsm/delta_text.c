@@ -522,6 +522,49 @@ elac_delta_text_end(ElacDeltaText *text)
 	pfree(text);
 }
 
+/* ---- conditions ---- */
+
+typedef struct ElacDeltaMatch
+{
+	struct ElacDeltaMatch *next;
+	const ElacBm25Query *query;
+	ElacDeltaText *text;
+	bool		without;		/* does a row match that has none of the words? */
+} ElacDeltaMatch;
+
+static const ElacDeltaMatch *
+match_get(ElacDeltaView *view, const ElacBm25Query *query)
+{
+	MemoryContext old;
+	ElacDeltaMatch *match;
+
+	for (match = view->matches; match != NULL; match = match->next)
+		if (match->query == query)
+			return match;
+	old = MemoryContextSwitchTo(view->context);
+	match = palloc0(sizeof(ElacDeltaMatch));
+	match->query = query;
+	match->text = elac_delta_text_begin(view, query);
+	memset(match->text->documents, 0, query->nfields * sizeof(ElacTermVector));
+	match->without = elac_bm25_matches(query, match->text->documents);
+	match->next = view->matches;
+	view->matches = match;
+	MemoryContextSwitchTo(old);
+	return match;
+}
+
+bool
+elac_delta_text_matches(ElacDeltaView *view, const ElacBm25Query *query, ElacDoc doc)
+{
+	const ElacDeltaMatch *match = match_get(view, query);
+	const ElacDeltaText *text = match->text;
+	uint32		row;
+
+	if (elac_delta_view_lane(view, doc, &row)->texts != NULL && text->first_hit[doc] == text->first_hit[doc + 1])
+		return match->without;
+	return elac_bm25_matches(query, elac_delta_text_documents(match->text, doc));
+}
+
 bool
 elac_delta_text_isnull(ElacDeltaView *view, ElacDoc doc, int column)
 {

@@ -112,6 +112,16 @@ view_reader(ElacDeltaView *view, ElacDeltaViewLane *lane)
 	return lane->reader;
 }
 
+uint64
+elac_delta_ndead(const ElacDeltaView *view)
+{
+	uint64		ndead = 0;
+
+	for (int i = 0; i < view->nlanes; i++)
+		ndead += view->lanes[i].lane->ndead;
+	return ndead;
+}
+
 bool
 elac_delta_is_dead(ElacDeltaView *view, ElacDoc doc)
 {

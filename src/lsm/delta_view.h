@@ -39,6 +39,7 @@ struct ElacDeltaView
 	float	   *vector;			/* of vector_doc */
 	ElacDoc		vector_doc;
 	bool		texts_tried;
+	struct ElacDeltaMatch *matches; /* queries that elac_delta_text_matches() was asked about */
 	MemoryContext text_context; /* reset from row to row */
 	ElacDoc		text_doc;
 	ElacTermVector terms[ELAC_MAX_COLUMNS];

@@ -74,6 +74,7 @@ typedef struct ElacDeltaView ElacDeltaView;
 
 extern ElacDeltaView *elac_delta_view(ElacSnapshot *snapshot);
 extern uint32 elac_delta_ndocs(const ElacDeltaView *view);
+extern uint64 elac_delta_ndead(const ElacDeltaView *view);
 extern bool elac_delta_is_dead(ElacDeltaView *view, ElacDoc doc);
 extern ItemPointer elac_delta_tid(ElacDeltaView *view, ElacDoc doc);
 extern Datum elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull);
@@ -124,6 +125,12 @@ extern ElacDoc elac_delta_text_next(const ElacDeltaText *text, ElacDoc doc);
 extern double elac_delta_text_bound(ElacDeltaText *text, ElacDoc doc);
 extern const ElacTermVector *elac_delta_text_documents(ElacDeltaText *text, ElacDoc doc);
 extern void elac_delta_text_end(ElacDeltaText *text);
+
+/*
+ * elac_bm25_matches() of a row.  What it takes to find rows fast is made when a
+ * query is first asked about, and stays with the view, as query has to.
+ */
+extern bool elac_delta_text_matches(ElacDeltaView *view, const ElacBm25Query *query, ElacDoc doc);
 
 /* Whether a row's text is NULL. */
 extern bool elac_delta_text_isnull(ElacDeltaView *view, ElacDoc doc, int column);

@@ -81,9 +81,12 @@ scan_filter_delta(ElacScan *scan, ElacSource *source, ElacFilter *filter)
 static void
 scan_open_delta(ElacScan *scan, ElacSource *source)
 {
-	ElacBitmap *passing = scan_filter_delta(scan, source, scan->query.filter);
+	ElacBitmap *passing = NULL;
 
-	elac_source_begin(source, passing, elac_bitmap_count(passing));
+	/* mostly all rows are pending */
+	if (scan->query.filter != NULL || elac_delta_ndead(scan->delta) > 0)
+		passing = scan_filter_delta(scan, source, scan->query.filter);
+	elac_source_begin(source, passing, passing == NULL ? source->ndocs : elac_bitmap_count(passing));
 	scan->counters.delta_rows = source->ndocs;
 }
 
@@ -252,7 +255,7 @@ scan_text_nulls(ElacScan *scan, ElacSource *source, ElacBitmap *out)
 			continue;
 		}
 		for (ElacDoc doc = 0; doc < source->ndocs; doc++)
-			if (!elac_delta_terms(scan->delta, doc, column)->isnull)
+			if (!elac_delta_text_isnull(scan->delta, doc, column))
 				elac_bitmap_clear(out, doc);
 	}
 }

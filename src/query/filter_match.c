@@ -57,17 +57,11 @@ elac_match_segment(const ElacFilter *filter, ElacSegment *segment, ElacBitmap *i
 ElacTruth
 elac_match_delta(const ElacFilter *filter, ElacDeltaView *view, ElacDoc doc)
 {
-	const ElacTermVector *terms = elac_delta_terms(view, doc, filter->predicate.column);
-	ElacTermVector documents[ELAC_LABELS];
-
-	if (filter->predicate.arg_isnull || terms->isnull)
+	if (filter->predicate.arg_isnull || elac_delta_text_isnull(view, doc, filter->predicate.column))
 		return ELAC_UNKNOWN;
 	if (filter->match == NULL)
 		return ELAC_FALSE;
-	Assert(filter->match->nfields <= ELAC_LABELS);
-	for (int f = 0; f < filter->match->nfields; f++)
-		documents[f] = *terms;
-	return elac_bm25_matches(filter->match, documents) ? ELAC_TRUE : ELAC_FALSE;
+	return elac_delta_text_matches(view, filter->match, doc) ? ELAC_TRUE : ELAC_FALSE;
 }
 
 /* Does every document that the text query scores fulfil the condition? */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "query/exec.h"
 
@@ -50,7 +51,6 @@ text_batch_prefetch(ElacScan *scan, ElacTextReader ***readers)
 	}
 	if (nblobs > 0)
 		elac_blob_wait(blobs, nblobs);
-	pfree(blobs);
 }
 
 /*
@@ -86,7 +86,6 @@ text_batch_delta(ElacScan *scan, ElacTextHeap *heap)
 			elac_text_heap_push(heap, &hit);
 		hit.doc++;
 	}
-	elac_delta_text_end(words);
 }
 
 /* The segments with pending rows, those with most rows first: they have the best hits, as a rule. */
@@ -126,6 +125,8 @@ static ElacTextHit *
 text_batch_search(ElacScan *scan, uint32 *nhits)
 {
 	ElacTextHeap *heap = elac_text_heap_create(scan->batch_rows);
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "elacsym text batch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
 	ElacTextReader ***readers = palloc0(sizeof(ElacTextReader **) * Max(scan->snapshot->nsegments, 1));
 	int			n;
 	int		   *order = text_batch_order(scan, &n);
@@ -135,14 +136,11 @@ text_batch_search(ElacScan *scan, uint32 *nhits)
 		readers[order[i]] = text_batch_readers(scan->query.text, scan->sources[order[i]].segment);
 	text_batch_prefetch(scan, readers);
 	for (int i = 0; i < n; i++)
-	{
 		elac_text_search(readers[order[i]], scan->query.text, elac_source_pending(scan, &scan->sources[order[i]]),
 						 order[i], heap);
-		pfree(readers[order[i]]);
-	}
 	text_batch_delta(scan, heap);
-	pfree(readers);
-	pfree(order);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
 	return elac_text_heap_finish(heap, nhits);
 }
 
