@@ -24,11 +24,12 @@
 #include "text/analyze.h"
 #include "text/lexeme_cache.h"
 
-#define CACHE_BYTES (32 * 1024 * 1024)	/* of all caches of a session, checked between documents */
+#define CACHE_BYTES (64 * 1024 * 1024)	/* of all caches of a session, checked between documents */
 #define MAX_CACHES 8			/* configurations at a time */
 #define FIRST_SLOTS 1024
 #define FIRST_LEXEMES 512
 #define FIRST_STEPS 512
+#define ROOM_BYTES 8192			/* taken at a time for bytes of keys and lexemes */
 #define BLANK_TYPE 12			/* white space, in the default parser */
 
 static ElacLexemeCache *caches[MAX_CACHES];
@@ -82,6 +83,8 @@ cache_create(Oid config)
 	cache->work = AllocSetContextCreate(context, "elacsym dictionaries", ALLOCSET_SMALL_SIZES);
 	cache->lexemes_room = FIRST_LEXEMES;
 	cache->lexemes = MemoryContextAlloc(context, FIRST_LEXEMES * sizeof(ElacLexeme));
+	cache->numbers_mask = 2 * FIRST_LEXEMES - 1;
+	cache->numbers = MemoryContextAllocZero(context, 2 * FIRST_LEXEMES * sizeof(uint32));
 	cache->mask = FIRST_SLOTS - 1;
 	cache->slots = MemoryContextAllocZero(context, FIRST_SLOTS * sizeof(ElacTokenSlot));
 	cache->steps_room = FIRST_STEPS;
@@ -143,9 +146,26 @@ elac_lexeme_cache_hash(const char *bytes, uint32 len)
 	return h;
 }
 
+/* A copy of bytes for as long as the cache lives. */
+static char *
+cache_copy(ElacLexemeCache *cache, const char *bytes, uint32 len)
+{
+	char	   *copy;
+
+	if (len > cache->room_left)
+	{
+		cache->room = MemoryContextAlloc(cache->context, Max(ROOM_BYTES, len));
+		cache->room_left = Max(ROOM_BYTES, len);
+	}
+	copy = memcpy(cache->room, bytes, len);
+	cache->room += len;
+	cache->room_left -= len;
+	return copy;
+}
+
 /* Twice as many slots. */
 static void
-cache_grow(ElacLexemeCache *cache)
+cache_grow_slots(ElacLexemeCache *cache)
 {
 	ElacTokenSlot *old = cache->slots;
 	uint32		nold = cache->mask + 1;
@@ -175,10 +195,10 @@ elac_lexeme_cache_put(ElacLexemeCache *cache, int kind, const char *bytes, uint3
 	ElacTokenSlot *slot;
 	char	   *copy = NULL;
 
-	if (cache->nslots > cache->mask / 2)
-		cache_grow(cache);
+	if (cache->nslots > cache->mask - cache->mask / 4)
+		cache_grow_slots(cache);
 	if (len > ELAC_KEY_INLINE)
-		copy = memcpy(MemoryContextAlloc(cache->context, len), bytes, len);
+		copy = cache_copy(cache, bytes, len);
 	elac_lexeme_cache_key(kind, bytes, len, bytes + len, key);
 	slot = elac_lexeme_cache_slot(cache, key, bytes, len);
 	Assert(slot->key[1] == 0);
@@ -189,35 +209,63 @@ elac_lexeme_cache_put(ElacLexemeCache *cache, int kind, const char *bytes, uint3
 	cache->nslots++;
 }
 
+/* The place of a lexeme in the hash table, or the free one where it belongs. */
+static uint32 *
+cache_number(const ElacLexemeCache *cache, const char *bytes, uint32 len)
+{
+	uint64		hash = elac_lexeme_cache_hash(bytes, len);
+	uint32		i = (uint32) (hash >> 32) & cache->numbers_mask;
+
+	for (;; i = (i + 1) & cache->numbers_mask)
+	{
+		uint32	   *number = &cache->numbers[i];
+
+		if (*number == 0 ||
+			(cache->lexemes[*number - 1].len == len && memcmp(cache->lexemes[*number - 1].bytes, bytes, len) == 0))
+			return number;
+	}
+}
+
+/* Twice as many lexemes, and four times as many places for them as there are now. */
+static void
+cache_grow_lexemes(ElacLexemeCache *cache)
+{
+	Size		room = (Size) cache->lexemes_room * 2;
+
+	if (room >= ELAC_TOKEN_SEQUENCE / 2)
+		elog(ERROR, "too many distinct words in one document");
+	cache->lexemes = repalloc_huge(cache->lexemes, room * sizeof(ElacLexeme));
+	cache->lexemes_room = (uint32) room;
+	pfree(cache->numbers);
+	cache->numbers = MemoryContextAllocExtended(cache->context, 2 * room * sizeof(uint32),
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	cache->numbers_mask = (uint32) (2 * room) - 1;
+	for (uint32 i = 0; i < cache->nlexemes; i++)
+		*cache_number(cache, cache->lexemes[i].bytes, cache->lexemes[i].len) = i + 1;
+}
+
 uint32
 elac_lexeme_cache_intern(ElacLexemeCache *cache, const char *bytes, uint32 len)
 {
-	ElacTokenValue number;
+	uint32	   *number;
 	ElacLexeme *lexeme;
 	char		first[8] = {0};
-	char	   *copy;
 
 	Assert(len > 0 && len <= ELAC_TERM_MAX);
-	if (elac_lexeme_cache_find(cache, ELAC_KEY_LEXEME, bytes, len, bytes + len, &number))
-		return number;
 	if (cache->nlexemes == cache->lexemes_room)
+		cache_grow_lexemes(cache);
+	number = cache_number(cache, bytes, len);
+	if (*number == 0)
 	{
-		if (cache->lexemes_room >= ELAC_TOKEN_SEQUENCE / 2)
-			elog(ERROR, "too many distinct words in one document");
-		cache->lexemes = repalloc_huge(cache->lexemes, (Size) cache->lexemes_room * 2 * sizeof(ElacLexeme));
-		cache->lexemes_room *= 2;
+		memcpy(first, bytes, Min(len, 8));
+		lexeme = &cache->lexemes[cache->nlexemes];
+		lexeme->order = pg_bswap64(elac_get_u64(first));
+		lexeme->bytes = cache_copy(cache, bytes, len);
+		lexeme->len = len;
+		lexeme->stamp = 0;
+		*number = ++cache->nlexemes;
 	}
-	number = cache->nlexemes;
-	copy = memcpy(MemoryContextAlloc(cache->context, len), bytes, len);
-	elac_lexeme_cache_put(cache, ELAC_KEY_LEXEME, bytes, len, number);
-	memcpy(first, bytes, Min(len, 8));
-	lexeme = &cache->lexemes[number];
-	lexeme->order = pg_bswap64(elac_get_u64(first));
-	lexeme->bytes = copy;
-	lexeme->len = len;
-	lexeme->stamp = 0;
-	cache->nlexemes++;
-	return number;
+	return *number - 1;
 }
 
 ElacTokenValue

@@ -28,10 +28,9 @@ typedef uint32 ElacTokenValue;
 
 #define ELAC_STEP_ADVANCE UINT32_MAX	/* in a sequence: the next position; else a lexeme at the present one */
 
-/* Kinds of keys beside the parser's token types (1 .. 23 in the default parser). */
-#define ELAC_KEY_STRETCH 254	/* bytes that the server's parser took apart */
-#define ELAC_KEY_LEXEME 255		/* a lexeme itself */
-#define ELAC_KEY_TYPE_MAX 253
+/* A kind of key beside the parser's token types (1 .. 23 in the default parser). */
+#define ELAC_KEY_STRETCH 255	/* bytes that the server's parser took apart */
+#define ELAC_KEY_TYPE_MAX 254
 
 typedef struct ElacLexeme
 {
@@ -64,12 +63,16 @@ typedef struct ElacLexemeCache
 	uint32		nlexemes;
 	uint32		lexemes_room;
 	ElacLexeme *lexemes;
+	uint32		numbers_mask;	/* places - 1, all ones */
+	uint32	   *numbers;		/* hash table of lexemes: number + 1, or 0 */
 	uint32		nslots;			/* used */
 	uint32		mask;			/* slots - 1, all ones */
 	ElacTokenSlot *slots;
 	uint32		nsteps;
 	uint32		steps_room;
 	uint32	   *steps;			/* sequences: number of steps, steps */
+	char	   *room;			/* for bytes of keys and lexemes */
+	Size		room_left;
 	MemoryContext context;		/* of all this */
 	MemoryContext work;			/* of the dictionaries, reset after each token */
 } ElacLexemeCache;
@@ -126,6 +129,13 @@ elac_lexeme_cache_start(const uint64 key[2])
 
 	h = ((h ^ (h >> 32)) + key[1]) * UINT64CONST(0xC4CEB9FE1A85EC53);
 	return (uint32) (h >> 32);
+}
+
+/* Told before a key is looked for. */
+static inline void
+elac_lexeme_cache_prefetch(const ElacLexemeCache *cache, const uint64 key[2])
+{
+	__builtin_prefetch(&cache->slots[elac_lexeme_cache_start(key) & cache->mask]);
 }
 
 /* The slot of a key, or the free one where it belongs. */

@@ -63,12 +63,29 @@ static uint8 byte_class[256];
 static bool classes_ready = false;
 static uint8 *point_classes[POINT_PAGES];	/* of code points, in pages made when needed */
 
-/* What the parsing of one text needs. */
+/* A token that was cut and not looked up yet. */
+typedef struct PendingToken
+{
+	uint64		key[2];
+	const char *bytes;
+	uint32		len;
+	int			type;
+} PendingToken;
+
+#define PENDING_TOKENS 16
+
+/*
+ * What the parsing of one text needs.  Tokens are looked up some time after
+ * they were cut: by then the places where they may be are in the processor's
+ * cache.
+ */
 typedef struct TextParse
 {
 	ElacDocument *document;
 	const char *end;			/* of the text */
 	bool		failed;			/* a dictionary asks for further tokens */
+	int			npending;
+	PendingToken pending[PENDING_TOKENS];
 } TextParse;
 
 /* ---- the server's parser ---- */
@@ -264,18 +281,43 @@ token_value(ElacLexemeCache *cache, int type, const char *bytes, uint32 len, con
 	return value;
 }
 
+/* Looks up the tokens that were cut. */
+static void
+resolve_pending(TextParse *parse)
+{
+	ElacLexemeCache *cache = parse->document->cache;
+
+	for (int i = 0; i < parse->npending && !parse->failed; i++)
+	{
+		const PendingToken *token = &parse->pending[i];
+		const ElacTokenSlot *slot = elac_lexeme_cache_slot(cache, token->key, token->bytes, token->len);
+		ElacTokenValue value = slot->value;
+
+		if (unlikely(slot->key[1] == 0))
+			value = elac_lexeme_cache_ask(cache, token->type, token->bytes, token->len);
+		parse->failed = !elac_document_add_token(parse->document, value);
+	}
+	elac_parser_counters.fast += parse->npending;
+	parse->npending = 0;
+}
+
 static inline void
 parse_token(TextParse *parse, int type, const char *bytes, Size len)
 {
+	PendingToken *token = &parse->pending[parse->npending];
+
 	if (unlikely(len >= MAXSTRLEN))
 	{
 		word_too_long();
 		return;
 	}
-	elac_parser_counters.fast++;
-	if (!elac_document_add_token(parse->document,
-								 token_value(parse->document->cache, type, bytes, (uint32) len, parse->end)))
-		parse->failed = true;
+	token->bytes = bytes;
+	token->len = (uint32) len;
+	token->type = type;
+	elac_lexeme_cache_key(type, bytes, (uint32) len, parse->end, token->key);
+	elac_lexeme_cache_prefetch(parse->document->cache, token->key);
+	if (++parse->npending == PENDING_TOKENS)
+		resolve_pending(parse);
 }
 
 /* Writes what a value stands for as steps; false when there is no room for them. */
@@ -362,6 +404,7 @@ parse_stretch(TextParse *parse, const char *s)
 	ElacTokenValue value;
 	uint32		len;
 
+	resolve_pending(parse);
 	for (; end < parse->end && byte_class[(uint8) *end] != CHAR_WHITE; end++)
 	{
 		if (*end == '<' && starts_tag(end, parse->end))
@@ -435,6 +478,25 @@ ends_before(const TextParse *parse, const char *s, bool host, bool scheme)
 	}
 }
 
+/* The end of the run of ASCII letters at s, or a place in the run within eight bytes of the text's end. */
+static inline const char *
+skip_letters(const char *s, const char *end)
+{
+	const uint64 ones = UINT64CONST(0x0101010101010101);
+
+	for (; end - s >= 8; s += 8)
+	{
+		uint64		bytes = elac_get_u64(s);
+		uint64		lower = (bytes | ones * 0x20) & ones * 0x7F;
+		uint64		letters = (lower + ones * (0x80 - 'a')) & ~(lower + ones * (0x80 - 'z' - 1)) & ~bytes;
+		uint64		others = ~letters & ones * 0x80;
+
+		if (others != 0)
+			return s + __builtin_ctzll(others) / 8;
+	}
+	return s;
+}
+
 /*
  * The word at s, which starts with a letter; returns where to go on, between
  * tokens.
@@ -445,6 +507,7 @@ parse_word(TextParse *parse, const char *s)
 	const char *start = s;
 	bool		ascii = true;
 
+	s = skip_letters(s, parse->end);
 	for (;;)
 	{
 		CharClass	class = class_at(parse, s);
@@ -467,7 +530,7 @@ parse_word(TextParse *parse, const char *s)
 	if (!ends_before(parse, s, ascii, ascii))
 		return parse_stretch(parse, start);
 	parse_token(parse, ascii ? TOKEN_ASCII_WORD : TOKEN_WORD, start, s - start);
-	return s;
+	return s < parse->end && *s == ' ' ? s + 1 : s;
 }
 
 /* The number at s, which starts with a digit. */
@@ -595,8 +658,13 @@ elac_parse_text(ElacDocument *document, Oid config, const char *bytes, int32 len
 {
 	uint64		noccurrences = document->noccurrences;
 	int32		position = document->position;
-	TextParse	parse = {document, bytes + len, false};
+	TextParse	parse;
 	const char *start = bytes;
+
+	parse.document = document;
+	parse.end = bytes + len;
+	parse.failed = false;
+	parse.npending = 0;
 
 	if (document->cache->own_parser)
 	{
@@ -605,6 +673,7 @@ elac_parse_text(ElacDocument *document, Oid config, const char *bytes, int32 len
 		if (len > 0 && (*bytes == '.' || *bytes == '~'))
 			bytes = parse_stretch(&parse, bytes);	/* a path, unless blanks come before it */
 		parse_fast(&parse, bytes);
+		resolve_pending(&parse);
 		if (!parse.failed)
 			return;
 		document->noccurrences = noccurrences;
