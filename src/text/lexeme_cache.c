@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "tsearch/ts_cache.h"
 #include "tsearch/ts_public.h"
@@ -24,7 +25,13 @@
 #include "text/analyze.h"
 #include "text/lexeme_cache.h"
 
-#define CACHE_BYTES (64 * 1024 * 1024)	/* of all caches of a session, checked between documents */
+
+/*
+ * Bounds of the bytes of all caches of a process, checked between documents: an
+ * eighth of maintenance_work_mem within them, so that builds stay in theirs.
+ */
+#define CACHE_BYTES_MIN ((Size) 1024 * 1024)
+#define CACHE_BYTES_MAX ((Size) 64 * 1024 * 1024)
 #define MAX_CACHES 8			/* configurations at a time */
 #define FIRST_SLOTS 1024
 #define FIRST_LEXEMES 512
@@ -108,7 +115,7 @@ elac_lexeme_cache_get(Oid config)
 	ElacLexemeCache *cache = NULL;
 
 	cache_register();
-	if (!caches_valid || caches_size() > CACHE_BYTES)
+	if (!caches_valid || caches_size() > Min(Max((Size) maintenance_work_mem * 1024 / 8, CACHE_BYTES_MIN), CACHE_BYTES_MAX))
 		caches_drop();
 	for (int i = 0; i < ncaches && cache == NULL; i++)
 		if (caches[i]->config == config)
