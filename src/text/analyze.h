@@ -57,8 +57,8 @@ extern Oid	elac_text_config_find(const char *name);
  *
  * - text: the same lexemes as to_tsvector(config, value), but without its
  *   limits of size; tf counts every occurrence, positions (when the column
- *   keeps them) are those that to_tsvector() gives.  Words of 2047 bytes and
- *   more are ignored with the server's own NOTICE.
+ *   keeps them) are those that to_tsvector() gives.  Words longer than 2047
+ *   bytes are ignored with the server's own NOTICE.
  * - text[]: its elements one after the other, NULL elements left out, with a
  *   gap of ELAC_ARRAY_GAP positions between them.
  * - tsvector: lexemes as they are, by label; a lexeme without positions counts

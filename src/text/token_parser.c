@@ -261,9 +261,18 @@ wide_class(TextParse *parse, const char *s, int *len)
 
 /* ---- tokens ---- */
 
+/*
+ * A token of MAXSTRLEN bytes or more.  Whether just as many are too long
+ * depends on the server's minor version: the whole text is left to it.
+ */
 static void
-word_too_long(void)
+long_token(TextParse *parse, Size len)
 {
+	if (len == MAXSTRLEN)
+	{
+		parse->failed = true;
+		return;
+	}
 	ereport(NOTICE,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("word is too long to be indexed"),
@@ -308,7 +317,7 @@ parse_token(TextParse *parse, int type, const char *bytes, Size len)
 
 	if (unlikely(len >= MAXSTRLEN))
 	{
-		word_too_long();
+		long_token(parse, len);
 		return;
 	}
 	token->bytes = bytes;
@@ -371,7 +380,7 @@ parse_by_server(TextParse *parse, const char *bytes, const char *end, bool remem
 			continue;
 		if (len >= MAXSTRLEN)
 		{
-			word_too_long();
+			long_token(parse, len);
 			continue;
 		}
 		elac_parser_counters.server++;

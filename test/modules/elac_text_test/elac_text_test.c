@@ -37,6 +37,7 @@ TEST_FUNCTION(text_differs);
 TEST_FUNCTION(text_fuzz);
 TEST_FUNCTION(text_analyzed);
 TEST_FUNCTION(text_counters);
+TEST_FUNCTION(text_check_bigrams);
 
 static void
 test_column(ElacColumn *column, ElacTextType type, int flags)
@@ -307,4 +308,12 @@ text_counters(PG_FUNCTION_ARGS)
 											  (unsigned long long) elac_parser_counters.stretches,
 											  (unsigned long long) elac_parser_counters.server,
 											  (unsigned long long) elac_parser_counters.texts)));
+}
+
+/* (): raises when this database cannot have bigrams */
+Datum
+text_check_bigrams(PG_FUNCTION_ARGS)
+{
+	elac_text_check_bigrams();
+	PG_RETURN_VOID();
 }
