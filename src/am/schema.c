@@ -14,9 +14,11 @@
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_ts_config.h"
 #include "commands/defrem.h"
@@ -93,8 +95,49 @@ schema_config_is_given(const ElacTextOptions *options)
 	return options != NULL && options->config != 0;
 }
 
+/* The configuration that the options of an index column name; InvalidOid when they name none. */
+static Oid
+schema_option_config(Oid index, int i)
+{
+	Datum		options = get_attoptions(index, i + 1);
+	ListCell   *cell;
+
+	foreach(cell, untransformRelOptions(options))
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, "config") == 0)
+			return elac_text_config_find(strVal(option->arg));
+	}
+	return InvalidOid;
+}
+
+/*
+ * The configuration of a column whose options name none: that of the other
+ * partitions' indexes, since a query is analysed once for all of them, else
+ * the session's.
+ */
+static Oid
+schema_default_config(Relation index, int i)
+{
+	Oid			self = RelationGetRelid(index);
+	ListCell   *cell;
+
+	if (index->rd_rel->relispartition)
+	{
+		foreach(cell, find_all_inheritors(llast_oid(get_partition_ancestors(self)), NoLock, NULL))
+		{
+			Oid			config = lfirst_oid(cell) != self ? schema_option_config(lfirst_oid(cell), i) : InvalidOid;
+
+			if (OidIsValid(config))
+				return config;
+		}
+	}
+	return getTSCurrentConfig(true);
+}
+
 static void
-schema_text_column(const ElacColumnTraits *traits, bytea *attribute_options, ElacColumn *column, Oid *config)
+schema_text_column(Relation index, int i, const ElacColumnTraits *traits, bytea *attribute_options, ElacColumn *column, Oid *config)
 {
 	ElacTextOptions *options = (ElacTextOptions *) attribute_options;
 
@@ -115,7 +158,7 @@ schema_text_column(const ElacColumnTraits *traits, bytea *attribute_options, Ela
 	if (schema_config_is_given(options))
 		*config = elac_text_config((const char *) options + options->config);
 	else
-		*config = getTSCurrentConfig(true);
+		*config = schema_default_config(index, i);
 	schema_config_name(*config, column->config);
 }
 
@@ -147,7 +190,7 @@ elac_schema_form(Relation index, Oid *configs)
 				break;
 			case ELAC_COLUMN_TEXT:
 				schema->ntext++;
-				schema_text_column(traits, attribute_options ? attribute_options[i] : NULL, column, &configs[i]);
+				schema_text_column(index, i, traits, attribute_options ? attribute_options[i] : NULL, column, &configs[i]);
 				break;
 			default:
 				schema->nattr++;
