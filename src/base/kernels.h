@@ -11,6 +11,7 @@
 #ifndef ELAC_KERNELS_H
 #define ELAC_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -103,6 +104,28 @@ typedef struct ElacKernels
 	float		(*ip_packed) (const float *q, const uint8_t *code, unsigned width, size_t n);
 
 	/*
+	 * Packed integers (base/bitpack.h) of width 0..32, n of them: values[i] is
+	 * the i-th plus add, modulo 2^32.  Reads the packed bytes and no others.
+	 */
+	void		(*unpack) (const uint8_t *src, size_t n, unsigned width, uint32_t add, uint32_t *values);
+
+	/*
+	 * The same with the high bits of some values apart (base/patched.h): bit i
+	 * of where says that value i has more, (the next of high) << width.  n is
+	 * at most 256, where has no bits from n on; high has ELAC_PATCH_SLACK
+	 * values behind its last that may be read.
+	 */
+	void		(*unpack_patched) (const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
+								   const uint32_t *high, uint32_t *values);
+
+	/*
+	 * Gaps to ascending numbers: values[i] becomes base + the sum of
+	 * values[0 .. i] + i, modulo 2^32.  False when one of them would not fit
+	 * 32 bits (what values hold then is not said).
+	 */
+	bool		(*gaps_to_docs) (uint32_t *values, size_t n, uint32_t base);
+
+	/*
 	 * Many vectors against many centroids: score(x, c) = |c|^2 / 2 - <x, c>,
 	 * smallest for the nearest centroid; |x - c|^2 = |x|^2 + 2 score.  Both
 	 * take rows by pointer and centroids as elac_assign_pack() wrote them, in
@@ -142,6 +165,9 @@ typedef struct ElacKernels
 
 /* Counts are cut off here when they are scored: all below are exact in a float. */
 #define ELAC_BM25_TF_MAX (1u << 24)
+
+/* Values that unpack_patched may read behind the last high part. */
+#define ELAC_PATCH_SLACK 16
 
 /* Centroids beside each other in a packed panel. */
 #define ELAC_ASSIGN_PANEL 16

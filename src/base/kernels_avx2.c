@@ -476,21 +476,33 @@ avx2_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 #define ASSIGN_ROWS 4
 #include "base/kernels_assign_impl.h"
 
-/* Which of eight doubles are not below the limit. */
-static inline AVX2 uint32_t
-avx2_at_least8(const double *values, double limit)
+/* Which of 64 doubles are not below the limit. */
+static inline AVX2 uint64_t
+avx2_at_least64(const double *values, double limit)
 {
 	const __m256d limits = _mm256_set1_pd(limit);
-	unsigned	low = (unsigned) _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(values), limits, _CMP_GE_OQ));
-	unsigned	high = (unsigned) _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(values + 4), limits, _CMP_GE_OQ));
+	uint64_t	found = 0;
 
-	return low | high << 4;
+#pragma GCC unroll 16
+	for (int i = 0; i < 16; i++)
+		found |= (uint64_t) (unsigned) _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(values + i * 4), limits, _CMP_GE_OQ))
+			<< (i * 4);
+	return found;
+}
+
+static inline AVX2 void
+avx2_zero64(double *values)
+{
+#pragma GCC unroll 16
+	for (int i = 0; i < 16; i++)
+		_mm256_storeu_pd(values + i * 4, _mm256_setzero_pd());
 }
 
 #define BM25_NAME(x) avx2_##x
 #define BM25_TARGET AVX2
 #define BM25_LANES 8
-#define BM25_AT_LEAST8(values, limit) avx2_at_least8(values, limit)
+#define BM25_AT_LEAST64(values, limit) avx2_at_least64(values, limit)
+#define BM25_ZERO64(values) avx2_zero64(values)
 #include "base/kernels_bm25_impl.h"
 
 const ElacKernels elac_kernels_avx2 = {
@@ -511,6 +523,9 @@ const ElacKernels elac_kernels_avx2 = {
 	.bounds32 = avx2_bounds32,
 	.select_below = avx2_select_below,
 	.ip_packed = avx2_ip_packed,
+	.unpack = elac_unpack_avx2,
+	.unpack_patched = elac_unpack_patched_avx2,
+	.gaps_to_docs = elac_gaps_to_docs_avx2,
 	.assign_block = avx2_assign_block,
 	.score_block = avx2_score_block,
 	.bm25_add = avx2_bm25_add,

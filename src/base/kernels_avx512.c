@@ -526,17 +526,34 @@ avx512_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 #define ASSIGN_ROWS 8
 #include "base/kernels_assign_impl.h"
 
-/* Which of eight doubles are not below the limit. */
-static inline AVX512 uint32_t
-avx512_at_least8(const double *values, double limit)
+/* Which of 64 doubles are not below the limit. */
+static inline AVX512 uint64_t
+avx512_at_least64(const double *values, double limit)
 {
-	return _mm512_cmp_pd_mask(_mm512_loadu_pd(values), _mm512_set1_pd(limit), _CMP_GE_OQ);
+	const __m512d limits = _mm512_set1_pd(limit);
+	uint64_t	found = 0;
+
+#define AVX512_AT_LEAST(i) \
+	(uint64_t) _mm512_cmp_pd_mask(_mm512_loadu_pd(values + (i) * 8), limits, _CMP_GE_OQ) << ((i) * 8)
+	found = AVX512_AT_LEAST(0) | AVX512_AT_LEAST(1) | AVX512_AT_LEAST(2) | AVX512_AT_LEAST(3) |
+		AVX512_AT_LEAST(4) | AVX512_AT_LEAST(5) | AVX512_AT_LEAST(6) | AVX512_AT_LEAST(7);
+#undef AVX512_AT_LEAST
+	return found;
+}
+
+static inline AVX512 void
+avx512_zero64(double *values)
+{
+#pragma GCC unroll 8
+	for (int i = 0; i < 8; i++)
+		_mm512_storeu_pd(values + i * 8, _mm512_setzero_pd());
 }
 
 #define BM25_NAME(x) avx512_##x
 #define BM25_TARGET AVX512
 #define BM25_LANES 16
-#define BM25_AT_LEAST8(values, limit) avx512_at_least8(values, limit)
+#define BM25_AT_LEAST64(values, limit) avx512_at_least64(values, limit)
+#define BM25_ZERO64(values) avx512_zero64(values)
 #include "base/kernels_bm25_impl.h"
 
 const ElacKernels elac_kernels_avx512 = {
@@ -557,6 +574,9 @@ const ElacKernels elac_kernels_avx512 = {
 	.bounds32 = avx512_bounds32,
 	.select_below = avx512_select_below,
 	.ip_packed = avx512_ip_packed,
+	.unpack = elac_unpack_avx512,
+	.unpack_patched = elac_unpack_patched_avx512,
+	.gaps_to_docs = elac_gaps_to_docs_avx512,
 	.assign_block = avx512_assign_block,
 	.score_block = avx512_score_block,
 	.bm25_add = avx512_bm25_add,

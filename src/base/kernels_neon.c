@@ -426,18 +426,18 @@ neon_ip_packed(const float *q, const uint8_t *code, unsigned width, size_t n)
 #define ASSIGN_ROWS 4
 #include "base/kernels_assign_impl.h"
 
-/* Which of eight doubles are not below the limit. */
-static inline uint32_t
-neon_at_least8(const double *values, double limit)
+/* Which of 64 doubles are not below the limit. */
+static inline uint64_t
+neon_at_least64(const double *values, double limit)
 {
 	const float64x2_t limits = vdupq_n_f64(limit);
-	uint32_t	found = 0;
+	uint64_t	found = 0;
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 32; i++)
 	{
 		uint64x2_t	both = vcgeq_f64(vld1q_f64(values + i * 2), limits);
 
-		found |= (uint32_t) ((vgetq_lane_u64(both, 0) & 1) | (vgetq_lane_u64(both, 1) & 2)) << (i * 2);
+		found |= ((vgetq_lane_u64(both, 0) & 1) | (vgetq_lane_u64(both, 1) & 2)) << (i * 2);
 	}
 	return found;
 }
@@ -445,7 +445,8 @@ neon_at_least8(const double *values, double limit)
 #define BM25_NAME(x) neon_##x
 #define BM25_TARGET
 #define BM25_LANES 4
-#define BM25_AT_LEAST8(values, limit) neon_at_least8(values, limit)
+#define BM25_AT_LEAST64(values, limit) neon_at_least64(values, limit)
+#define BM25_ZERO64(values) memset(values, 0, 64 * sizeof(double))
 #include "base/kernels_bm25_impl.h"
 
 const ElacKernels elac_kernels_neon = {
@@ -466,6 +467,9 @@ const ElacKernels elac_kernels_neon = {
 	.bounds32 = neon_bounds32,
 	.select_below = neon_select_below,
 	.ip_packed = neon_ip_packed,
+	.unpack = elac_unpack_neon,
+	.unpack_patched = elac_unpack_patched_neon,
+	.gaps_to_docs = elac_gaps_to_docs_neon,
 	.assign_block = neon_assign_block,
 	.score_block = neon_score_block,
 	.bm25_add = neon_bm25_add,

@@ -14,7 +14,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "base/bitpack.h"
 #include "base/varint.h"
 #include "text/text_private.h"
 
@@ -38,6 +37,8 @@ typedef struct DictionaryWriter
 	char	   *separators;
 	uint64		separators_len;
 	uint64		separators_room;
+	ElacTextPlaces places;		/* where those of the entry before end */
+	ElacTextBytes positions;	/* of the open block's terms, rare ones */
 } DictionaryWriter;
 
 struct ElacTextEmitter
@@ -53,10 +54,11 @@ struct ElacTextEmitter
 	DictionaryWriter dictionary[2];
 	uint8	   *stored;			/* room for a compressed block */
 	Size		stored_room;
-	ElacTextPostingBlock *blocks;	/* of the list being written */
-	uint64		blocks_room;
-	uint8	   *data;			/* its packed blocks */
-	uint64		data_room;
+	ElacTextPacked packed;		/* the list being written */
+	ElacTextBytes chunk;		/* of positions, not yet written */
+	uint64	   *chunks;			/* where those written begin */
+	uint64		nchunks;
+	uint64		chunks_room;
 	uint64		npostings;
 	uint64		total_length;
 };
@@ -80,7 +82,10 @@ elac_text_emit_begin(ElacSectionWriter *out, uint32 ndocs, const uint8 *norms, c
 	{
 		emitter->dictionary[tier].tier = (ElacTextTier) tier;
 		emitter->dictionary[tier].raw = palloc(ELAC_TEXT_BLOCK_MAX);
+		emitter->dictionary[tier].positions.context = context;
 	}
+	emitter->packed.data.context = emitter->packed.stream.context = emitter->packed.directory.context = context;
+	emitter->chunk.context = context;
 	emitter->stored_room = ZSTD_compressBound(ELAC_TEXT_BLOCK_MAX);
 	emitter->stored = palloc(emitter->stored_room);
 	MemoryContextSwitchTo(old);
@@ -130,6 +135,10 @@ close_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary)
 		}
 		ref->offset = elac_blob_tell(emitter->out->body) - emitter->body_start;
 		elac_blob_write(emitter->out->body, bytes, len);
+		ref->positions_len = (uint32) dictionary->positions.len;
+		if (dictionary->positions.len > 0)
+			elac_blob_write(emitter->out->body, dictionary->positions.bytes, dictionary->positions.len);
+		dictionary->positions.len = 0;
 	}
 	else
 	{
@@ -137,8 +146,8 @@ close_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary)
 		elac_blob_write(emitter->out->head, bytes, len);
 	}
 	ref->stored_len = (uint32) len;
-	ref->raw_len = dictionary->raw_len;
-	ref->nterms = dictionary->block_terms;
+	ref->raw_len = (uint16) dictionary->raw_len;
+	ref->nterms = (uint16) dictionary->block_terms;
 	dictionary->raw_len = 0;
 	dictionary->block_terms = 0;
 	dictionary->nrestarts = 0;
@@ -168,7 +177,7 @@ open_block(ElacTextEmitter *emitter, DictionaryWriter *dictionary, const char *b
 	ref = &dictionary->refs[dictionary->nblocks++];
 	memset(ref, 0, sizeof(*ref));
 	ref->separator = dictionary->separators_len;
-	ref->separator_len = separator_len;
+	ref->separator_len = (uint16) separator_len;
 	if (separator_len == 0)
 		return;
 	dictionary->separators = grow(emitter->context, dictionary->separators, &dictionary->separators_room,
@@ -191,7 +200,7 @@ add_term(ElacTextEmitter *emitter, DictionaryWriter *dictionary, const char *byt
 	if (shared == len || (dictionary->nterms > 0 &&
 						  elac_term_compare(dictionary->last, dictionary->last_len, bytes, len) >= 0))
 		elog(ERROR, "terms of a text section are out of order");
-	if (dictionary->raw_len >= target)
+	if (dictionary->raw_len >= target || dictionary->positions.len >= ELAC_TEXT_POSITIONS_TARGET)
 		close_block(emitter, dictionary);
 	if (dictionary->block_terms == 0)
 	{
@@ -215,8 +224,56 @@ add_term(ElacTextEmitter *emitter, DictionaryWriter *dictionary, const char *byt
 	return dst;
 }
 
+/* The entry that was just added says where things begin. */
+static bool
+begins_anew(const DictionaryWriter *dictionary)
+{
+	return (dictionary->block_terms - 1) % ELAC_TEXT_RESTART == 0;
+}
+
+/* Appends a rare term's positions; returns their length, and whether they begin with their numbers. */
+static uint64
+rare_positions(const ElacPosting *postings, uint32 df, const uint16 *positions, ElacTextBytes *to, bool *counted)
+{
+	uint64		start = to->len;
+	bool		some = false;
+
+	*counted = false;
+	for (uint32 i = 0; i < df; i++)
+	{
+		some |= elac_posting_npositions(&postings[i]) > 0;
+		*counted |= elac_posting_npositions(&postings[i]) != Min(postings[i].tf, ELAC_POSITIONS_MAX);
+	}
+	if (!some)
+	{
+		*counted = false;
+		return 0;
+	}
+	for (uint32 i = 0; i < df && *counted; i++)
+	{
+		uint8		n = (uint8) elac_posting_npositions(&postings[i]);
+
+		elac_text_bytes_add(to, &n, 1);
+	}
+	for (uint32 i = 0; i < df; i++)
+	{
+		const uint16 *from = positions + elac_posting_start(&postings[i]);
+		uint32		next = 1;
+
+		for (uint32 j = 0; j < elac_posting_npositions(&postings[i]); j++)
+		{
+			uint8		packed[ELAC_VARINT_MAX];
+
+			elac_text_bytes_add(to, packed, elac_varint_put(packed, from[j] - next));
+			next = (uint32) from[j] + 1;
+		}
+	}
+	return to->len - start;
+}
+
 static void
-emit_rare(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df)
+emit_rare(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df,
+		  const uint16 *positions)
 {
 	DictionaryWriter *dictionary = &emitter->dictionary[ELAC_TEXT_RARE];
 	uint8		packed[ELAC_TEXT_FREQUENT_DF * 2 * ELAC_VARINT_MAX];
@@ -238,80 +295,111 @@ emit_rare(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPos
 	dst += elac_varint_put(dst, end - packed);
 	memcpy(dst, packed, end - packed);
 	dst += end - packed;
+	if (emitter->positions)
+	{
+		bool		counted;
+		uint64		start = dictionary->positions.len;
+		uint64		positions_len = rare_positions(postings, df, positions, &dictionary->positions, &counted);
+
+		if (begins_anew(dictionary))
+			dst += elac_varint_put(dst, start);
+		dst += elac_varint_put(dst, positions_len << 1 | counted);
+	}
 	dictionary->raw_len = (uint32) (dst - dictionary->raw);
 	Assert(dictionary->raw_len <= ELAC_TEXT_BLOCK_MAX);
 }
 
-/* Packs n postings that come after the documents below base; returns bytes written. */
-static Size
-pack_block(const ElacTextEmitter *emitter, const ElacPosting *postings, uint32 n, uint64 base,
-		   ElacTextPostingBlock *block, uint8 *dst)
+/* Writes the chunk of positions that has been collected. */
+static void
+close_chunk(ElacTextEmitter *emitter)
 {
-	uint32		gaps[ELAC_TEXT_BLOCK_DOCS];
-	uint32		tfs[ELAC_TEXT_BLOCK_DOCS];
-	Size		gap_bytes;
+	if (emitter->chunk.len == 0)
+		return;
+	emitter->chunks = grow(emitter->context, emitter->chunks, &emitter->chunks_room, emitter->nchunks + 1, sizeof(uint64));
+	emitter->chunks[emitter->nchunks++] = elac_blob_tell(emitter->out->body) - emitter->body_start;
+	elac_blob_write(emitter->out->body, emitter->chunk.bytes, emitter->chunk.len);
+	emitter->chunk.len = 0;
+}
 
-	memset(block, 0, sizeof(*block));
-	block->min_length = UINT8_MAX;
-	for (uint32 i = 0; i < n; i++)
+/* Appends to the stream of positions; returns where that was. */
+static uint64
+add_to_stream(ElacTextEmitter *emitter, const uint8 *bytes, uint64 len)
+{
+	uint64		start = emitter->nchunks * ELAC_TEXT_POSITIONS_CHUNK + emitter->chunk.len;
+
+	while (len > 0)
 	{
-		gaps[i] = (uint32) (postings[i].doc - base);
-		tfs[i] = postings[i].tf - 1;
-		base = (uint64) postings[i].doc + 1;
-		block->max_tf = Max(block->max_tf, postings[i].tf);
-		block->min_length = Min(block->min_length, emitter->norms[postings[i].doc]);
+		uint64		n = Min(len, ELAC_TEXT_POSITIONS_CHUNK - emitter->chunk.len);
+
+		elac_text_bytes_add(&emitter->chunk, bytes, n);
+		bytes += n;
+		len -= n;
+		if (emitter->chunk.len == ELAC_TEXT_POSITIONS_CHUNK)
+			close_chunk(emitter);
 	}
-	block->last_doc = postings[n - 1].doc;
-	block->gap_width = (uint8) elac_bitpack_width(gaps, n);
-	block->tf_width = (uint8) elac_bitpack_width(tfs, n);
-	gap_bytes = elac_bitpack_bytes(n, block->gap_width);
-	elac_bitpack(gaps, n, block->gap_width, dst);
-	elac_bitpack(tfs, n, block->tf_width, dst + gap_bytes);
-	return gap_bytes + elac_bitpack_bytes(n, block->tf_width);
+	return start;
 }
 
 static void
-emit_frequent(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df)
+emit_frequent(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df,
+			  const uint16 *positions)
 {
 	DictionaryWriter *dictionary = &emitter->dictionary[ELAC_TEXT_FREQUENT];
-	uint32		nblocks = (df - 1) / ELAC_TEXT_BLOCK_DOCS + 1;
-	uint64		offset = elac_blob_tell(emitter->out->body) - emitter->body_start;
-	Size		data_len = 0;
-	uint32		max_tf = 0;
-	uint8		min_length = UINT8_MAX;
+	ElacTextPlaces *places = &dictionary->places;
+	ElacTextPacked *packed = &emitter->packed;
+	uint64		offset;
+	uint64		directory;
+	uint64		stream;
 	uint8	   *dst;
+	bool		anew;
 
-	emitter->blocks = grow(emitter->context, emitter->blocks, &emitter->blocks_room, nblocks,
-						   sizeof(ElacTextPostingBlock));
-	for (uint32 i = 0; i < nblocks; i++)
-	{
-		uint32		first = i * ELAC_TEXT_BLOCK_DOCS;
-		uint32		n = Min(df - first, ELAC_TEXT_BLOCK_DOCS);
-		uint64		base = i == 0 ? 0 : (uint64) postings[first - 1].doc + 1;
-
-		emitter->data = grow(emitter->context, emitter->data, &emitter->data_room,
-							 data_len + ELAC_TEXT_BLOCK_DOCS * 2 * sizeof(uint32), 1);
-		data_len += pack_block(emitter, postings + first, n, base, &emitter->blocks[i], emitter->data + data_len);
-		max_tf = Max(max_tf, emitter->blocks[i].max_tf);
-		min_length = Min(min_length, emitter->blocks[i].min_length);
-	}
-	elac_blob_write(emitter->out->body, emitter->blocks, nblocks * sizeof(ElacTextPostingBlock));
-	elac_blob_write(emitter->out->body, emitter->data, data_len);
-
+	elac_posting_pack(postings, df, emitter->norms, emitter->positions ? positions : NULL, packed);
+	/* first, for it may close a block, which lies in the head as directories do */
 	dst = add_term(emitter, dictionary, bytes, len);
+	anew = begins_anew(dictionary);
+	offset = elac_blob_tell(emitter->out->body) - emitter->body_start;
+	elac_blob_write(emitter->out->body, packed->data.bytes, packed->data.len);
+	directory = elac_blob_tell(emitter->out->head) - emitter->head_start;
+	elac_blob_write(emitter->out->head, packed->directory.bytes, packed->directory.len);
+	stream = add_to_stream(emitter, packed->stream.bytes, packed->stream.len);
+	Assert(anew || (places->directory == directory && places->positions == stream));
+
 	dst += elac_varint_put(dst, df);
-	dst += elac_varint_put(dst, offset);
-	dst += elac_varint_put(dst, nblocks * sizeof(ElacTextPostingBlock) + data_len);
-	dst += elac_varint_put(dst, max_tf);
-	dst += elac_varint_put(dst, min_length);
+	dst += elac_varint_put(dst, anew ? offset : offset - places->list);
+	dst += elac_varint_put(dst, packed->data.len);
+	if (anew)
+		dst += elac_varint_put(dst, directory);
+	dst += elac_varint_put(dst, packed->directory.len);
+	if (emitter->positions)
+	{
+		if (anew)
+			dst += elac_varint_put(dst, stream);
+		dst += elac_varint_put(dst, packed->stream.len);
+	}
+	places->list = offset + packed->data.len;
+	places->directory = directory + packed->directory.len;
+	places->positions = stream + packed->stream.len;
 	dictionary->raw_len = (uint32) (dst - dictionary->raw);
 	Assert(dictionary->raw_len <= ELAC_TEXT_BLOCK_MAX);
+}
+
+/* Positions must be what text_format.h can hold. */
+static void
+check_positions(const ElacPosting *posting, const uint16 *positions)
+{
+	const uint16 *from = positions + elac_posting_start(posting);
+
+	for (uint32 i = 0; i < elac_posting_npositions(posting); i++)
+		if (from[i] == 0 || from[i] > ELAC_POSITION_MAX || (i > 0 && from[i] <= from[i - 1]))
+			elog(ERROR, "positions of a text section are out of order");
 }
 
 void
 elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uint32 len, const ElacPosting *postings, uint32 df,
 					const uint16 *positions)
 {
+	static const uint16 nowhere = 0;
+
 	if (df == 0 || len == 0 || len > ELAC_TERM_MAX)
 		elog(ERROR, "a term of %u bytes in %u documents cannot be stored", len, df);
 	for (uint32 i = 0; i < df; i++)
@@ -320,12 +408,17 @@ elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uint32 len, con
 			(i > 0 && postings[i].doc <= postings[i - 1].doc))
 			elog(ERROR, "postings of a text section are out of order");
 		emitter->total_length += postings[i].tf;
+		if (emitter->positions && elac_posting_npositions(&postings[i]) > 0)
+			check_positions(&postings[i], positions);
 	}
 	emitter->npostings += df;
+	/* A term without any positions: an array that is not looked at. */
+	if (positions == NULL)
+		positions = &nowhere;
 	if (df >= ELAC_TEXT_FREQUENT_DF)
-		emit_frequent(emitter, bytes, len, postings, df);
+		emit_frequent(emitter, bytes, len, postings, df, positions);
 	else
-		emit_rare(emitter, bytes, len, postings, df);
+		emit_rare(emitter, bytes, len, postings, df, positions);
 	CHECK_FOR_INTERRUPTS();
 }
 
@@ -361,10 +454,15 @@ elac_text_emit_finish(ElacTextEmitter *emitter)
 	footer.total_length = emitter->total_length;
 	for (int tier = 0; tier < 2; tier++)
 		finish_dictionary(emitter, &emitter->dictionary[tier], tier == ELAC_TEXT_FREQUENT ? &footer.frequent : &footer.rare);
+	footer.positions_len = emitter->nchunks * ELAC_TEXT_POSITIONS_CHUNK + emitter->chunk.len;
+	close_chunk(emitter);
+	footer.chunks = elac_blob_tell(head) - emitter->head_start;
+	if (emitter->nchunks > 0)
+		elac_blob_write(head, emitter->chunks, emitter->nchunks * sizeof(uint64));
 	footer.norms = elac_blob_tell(head) - emitter->head_start;
 	for (uint32 doc = 0; doc < emitter->ndocs; doc++)
 		footer.nscored += emitter->norms[doc] != 0;
-	if (emitter->ndocs > 0)
+	if (footer.nscored > 0)
 		elac_blob_write(head, emitter->norms, emitter->ndocs);
 	footer.nulls = elac_blob_tell(head) - emitter->head_start;
 	if (emitter->nulls != NULL)

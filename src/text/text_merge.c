@@ -4,14 +4,16 @@
  *	  postings renumbered by the callers' maps.  Dropped documents leave no
  *	  trace, so the statistics are those of a fresh build.
  *
- * Memory: the postings of one term, twice, a length code and a NULL bit per
- * document, one dictionary block per source and tier.
+ * Memory: the postings of one term, twice, and their positions, a length code
+ * and a NULL bit per document, one dictionary block per source and tier.  The
+ * labels of a labelled column are merged one after the other.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "errors.h"
 #include "text/text_private.h"
 
 #define NORMS_PIECE 8192		/* length codes read at once */
@@ -28,6 +30,8 @@ typedef struct MergeState
 	ElacPosting *postings;
 	ElacPosting *spare;
 	uint64		room;			/* of both */
+	bool		with_positions;
+	ElacTextPositions positions;
 } MergeState;
 
 /* Carries a source's length codes and NULL bits over. */
@@ -110,7 +114,8 @@ append_postings(MergeState *state, const ElacTextCursor *cursor, uint64 n)
 	uint64		kept = n;
 
 	reserve_postings(state, n + df);
-	elac_text_postings(cursor->reader, &cursor->entry, state->postings + n);
+	elac_text_postings(cursor->reader, &cursor->entry, state->postings + n,
+					   state->with_positions ? &state->positions : NULL);
 	for (uint64 i = n; i < n + df; i++)
 	{
 		ElacPosting posting = state->postings[i];
@@ -141,6 +146,7 @@ merge_terms(MergeState *state, ElacTextEmitter *emitter)
 		uint32		len = smallest->len;
 		uint64		n = 0;
 
+		state->positions.n = 0;
 		memcpy(term, smallest->term, len);
 		for (int i = 0; i < state->nsources * 2; i++)
 		{
@@ -159,14 +165,15 @@ merge_terms(MergeState *state, ElacTextEmitter *emitter)
 			for (uint64 i = 1; i < n; i++)
 				if (state->postings[i].doc == state->postings[i - 1].doc)
 					elac_text_corrupted_order(smallest->reader);
-			elac_text_emit_term(emitter, term, len, state->postings, (uint32) n, NULL);
+			elac_text_emit_term(emitter, term, len, state->postings, (uint32) n, state->positions.values);
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
 }
 
-void
-elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps, int nsources, uint32 ndocs, ElacSectionWriter *out)
+/* Merges sections without labels. */
+static void
+merge_plain(ElacTextReader **sources, const ElacDoc *const *maps, int nsources, uint32 ndocs, ElacSectionWriter *out)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym text merge", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -178,6 +185,7 @@ elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps, int nsourc
 	state.maps = maps;
 	state.nsources = nsources;
 	state.ndocs = ndocs;
+	state.with_positions = nsources > 0 && sources[0]->positions;
 	state.norms = palloc_extended(Max(ndocs, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	state.nulls.nbits = ndocs;
 	state.nulls.words = palloc_extended(Max(elac_bitmap_words(ndocs), 1) * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
@@ -189,11 +197,40 @@ elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps, int nsourc
 		elac_text_cursor_init(&state.cursors[i], sources[i / 2], (ElacTextTier) (i % 2));
 		elac_text_cursor_next(&state.cursors[i]);
 	}
-	emitter = elac_text_emit_begin(out, ndocs, state.norms, &state.nulls, false);
+	emitter = elac_text_emit_begin(out, ndocs, state.norms, &state.nulls, state.with_positions);
 	merge_terms(&state, emitter);
 	elac_text_emit_finish(emitter);
 	for (int i = 0; i < nsources * 2; i++)
 		elac_text_cursor_close(&state.cursors[i]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+void
+elac_text_merge(ElacTextReader **sources, const ElacDoc *const *maps, int nsources, uint32 ndocs, ElacSectionWriter *out)
+{
+	bool		labelled = nsources > 0 && sources[0]->labels[0] != NULL;
+	ElacTextReader **parts;
+	ElacTextLabelWriter labels;
+
+	/* A column is indexed in one way for ever: its sections are alike. */
+	for (int i = 1; i < nsources; i++)
+		if ((sources[i]->labels[0] != NULL) != labelled || sources[i]->positions != sources[0]->positions)
+			elac_corrupted(sources[i]->name, "Text sections of one column differ in labels or positions.");
+	if (!labelled)
+	{
+		merge_plain(sources, maps, nsources, ndocs, out);
+		return;
+	}
+	parts = palloc(nsources * sizeof(ElacTextReader *));
+	elac_text_labels_begin(&labels, out);
+	for (int label = 0; label < ELAC_LABELS; label++)
+	{
+		for (int i = 0; i < nsources; i++)
+			parts[i] = elac_text_label(sources[i], label);
+		merge_plain(parts, maps, nsources, ndocs, out);
+		elac_text_labels_next(&labels);
+	}
+	elac_text_labels_finish(&labels);
+	pfree(parts);
 }

@@ -86,7 +86,32 @@ extern void elac_text_labels_finish(ElacTextLabelWriter *labels);
 /* Sorts postings by doc; spare has room for n. */
 extern void elac_postings_sort(ElacPosting *postings, ElacPosting *spare, uint32 n);
 
-/* ---- text_reader.c ---- */
+/* ---- posting_pack.c: the stored form of a frequent term's postings ---- */
+
+/* Bytes that grow in a context. */
+typedef struct ElacTextBytes
+{
+	MemoryContext context;
+	uint8	   *bytes;			/* NULL at first */
+	uint64		len;
+	uint64		room;
+} ElacTextBytes;
+
+extern void elac_text_bytes_add(ElacTextBytes *to, const void *bytes, uint64 len);
+
+/* What a posting list consists of, for body, stream of positions and head. */
+typedef struct ElacTextPacked
+{
+	ElacTextBytes data;
+	ElacTextBytes stream;
+	ElacTextBytes directory;
+} ElacTextPacked;
+
+/* Packs postings as elac_text_emit_term() gets them; positions NULL: the section has none. */
+extern void elac_posting_pack(const ElacPosting *postings, uint32 df, const uint8 *norms, const uint16 *positions,
+							  ElacTextPacked *packed);
+
+/* ---- text_reader.c, text_dictionary.c ---- */
 
 typedef enum ElacTextTier
 {
@@ -101,8 +126,18 @@ typedef struct ElacTextBlock
 	uint32		entries_len;	/* bytes of entries; the restarts follow */
 	uint32		nrestarts;
 	uint32		nterms;
+	uint64		positions;		/* where those of its terms lie in the body */
+	uint32		positions_len;
 	uint8	   *raw;			/* ELAC_TEXT_BLOCK_MAX bytes of room */
 } ElacTextBlock;
+
+/* Where things of the next entry of a block begin, unless it says. */
+typedef struct ElacTextPlaces
+{
+	uint64		list;
+	uint64		directory;
+	uint64		positions;
+} ElacTextPlaces;
 
 /* Which terms a dictionary block can have: those from low on and below high. */
 typedef struct ElacTextRange
@@ -122,7 +157,9 @@ struct ElacTextReader
 	ElacTextBlock block[2];		/* by tier, the last one looked into */
 	ElacTextRange range[2];		/* by tier, of the last search */
 	uint8	   *stored;			/* room for a compressed block */
-	void	   *zstd;			/* decompression context, made at first use */
+	struct ElacTextCache *cache;	/* text_dictionary.c's; NULL at first */
+	uint64		chunk;			/* number of the chunk of positions read last, from 1; 0: none */
+	uint64		chunk_offset;	/* where it lies in the body */
 	MemoryContext context;		/* the reader's own */
 	bool		positions;		/* the section has positions */
 	ElacTextReader *labels[ELAC_LABELS];	/* of a labelled column, [0] the reader itself; else all NULL */
@@ -134,18 +171,40 @@ typedef struct ElacTextEntry
 {
 	ElacTextTier tier;
 	uint32		df;
+	/* in a section with positions; of frequent terms within the stream of positions, of rare ones in the body */
+	uint64		positions;
+	uint64		positions_len;
 	/* frequent */
 	uint64		offset;			/* of the posting list in the body */
 	uint64		len;
-	uint32		max_tf;
-	uint8		min_length;
-	/* rare: points into the reader's block */
+	uint64		directory;		/* of its directory in the head */
+	uint64		directory_len;
+	/* rare: points into the reader's cache or a cursor's block */
 	const uint8 *inline_bytes;
 	uint32		inline_len;
+	bool		counted;		/* numbers of positions come before them */
 } ElacTextEntry;
 
-/* Finds a term; false when the section has none.  May read the body. */
+/*
+ * Finds a term; false when the section has none.  May read the body.  The
+ * entry is good until the next lookup of this reader.
+ */
 extern bool elac_text_lookup(ElacTextReader *reader, const char *bytes, uint32 len, ElacTextEntry *entry);
+
+/* The same, past what the reader keeps of earlier lookups. */
+extern bool elac_text_lookup_stored(ElacTextReader *reader, const char *bytes, uint32 len, ElacTextEntry *entry);
+
+/*
+ * Where a term is to be found, without reading the body: a frequent term's
+ * entry, else (entry->tier tells, no more) the block that a rare one would be
+ * in.  False when there is none.
+ */
+extern bool elac_text_locate(ElacTextReader *reader, const char *bytes, uint32 len, ElacTextEntry *entry,
+							 ElacTextBlockRef *ref);
+
+/* The blocks of the rare dictionary that terms with a prefix can be in; false when there are none. */
+extern bool elac_text_prefix_blocks(ElacTextReader *reader, const char *prefix, uint32 len, uint64 *first, uint64 *last);
+extern void elac_text_rare_block(ElacTextReader *reader, uint64 number, ElacTextBlockRef *ref);
 
 /* Walks one tier's terms in order. */
 typedef struct ElacTextCursor
@@ -156,6 +215,7 @@ typedef struct ElacTextCursor
 	uint64		next_block;
 	uint32		left;			/* terms left in the block */
 	const uint8 *src;
+	ElacTextPlaces places;
 	uint32		len;			/* of term */
 	char		term[ELAC_TERM_MAX];
 	ElacTextEntry entry;
@@ -196,17 +256,8 @@ extern uint32 elac_text_prefix_df(ElacTextReader *reader, const char *prefix, ui
 /* Raises: terms or postings of a section are not in order. */
 pg_noreturn extern void elac_text_corrupted_order(const ElacTextReader *reader);
 
-/* All postings of an entry, `where` left out; dst has room for entry->df. */
-extern void elac_text_postings(ElacTextReader *reader, const ElacTextEntry *entry, ElacPosting *dst);
-
-/* Headers of a frequent term's blocks, checked and palloc'd; offsets[i] is block i's data in the body. */
-extern ElacTextPostingBlock *elac_text_blocks(ElacTextReader *reader, const ElacTextEntry *entry,
-											  uint32 *nblocks, uint64 **offsets);
-
-/* Decodes block i: docs and tfs have room for ELAC_TEXT_BLOCK_DOCS; returns how many. */
-extern uint32 elac_text_block_decode(ElacTextReader *reader, const ElacTextEntry *entry,
-									 const ElacTextPostingBlock *blocks, const uint64 *offsets, uint32 i,
-									 uint32 *docs, uint32 *tfs);
+/* Reads a range of the stream of positions. */
+extern void elac_text_read_positions(ElacTextReader *reader, uint64 offset, uint8 *dst, uint64 len);
 
 /* ---- posting_list.c: the postings of one term, frequent or rare, block by block ---- */
 
@@ -259,6 +310,21 @@ extern void elac_posting_list_mark(ElacPostingList *list, uint32 block, ElacDoc 
  * ELAC_POSITIONS_MAX; returns how many, 0 when they are not known.
  */
 extern uint32 elac_posting_list_positions(ElacPostingList *list, uint32 block, uint32 i, uint16 *dst);
+
+/* Positions of many postings; those of one lie together. */
+typedef struct ElacTextPositions
+{
+	uint16	   *values;			/* palloc'd; NULL at first */
+	uint64		n;
+	uint64		room;
+} ElacTextPositions;
+
+/*
+ * All postings of an entry; dst has room for entry->df.  positions: their
+ * positions are appended, and `where` points to them; NULL: `where` is 0.
+ */
+extern void elac_text_postings(ElacTextReader *reader, const ElacTextEntry *entry, ElacPosting *dst,
+							   ElacTextPositions *positions);
 
 /* Copies length codes of docs first .. first + n - 1. */
 extern void elac_text_norms(ElacTextReader *reader, ElacDoc first, uint32 n, uint8 *dst);

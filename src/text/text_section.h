@@ -156,8 +156,9 @@ typedef struct ElacTextCounters
 
 extern ElacTextCounters elac_text_counters;
 
-/* Declares the posting ranges that the query will read. */
+/* Declares the posting ranges that the query will read; the other one their positions as well, for phrases. */
 extern void elac_text_prefetch(ElacTextReader *reader, const ElacBm25Field *field);
+extern void elac_text_prefetch_positions(ElacTextReader *reader, const ElacBm25Field *field);
 
 /*
  * Scores every allowed document that has a query term, into heap.  readers[i]

@@ -21,39 +21,66 @@ typedef struct TextVerify
 	char		last[2][ELAC_TERM_MAX];	/* by tier */
 	uint32		last_len[2];
 	uint64		nterms[2];
+	ElacTextPositions positions;	/* of the term at hand */
 } TextVerify;
 
-/* Impacts of a posting list against its postings. */
+/*
+ * Pairs of a range of postings: they ascend, each posting is below one of
+ * them, and each has the frequency and the length of some posting (not of the
+ * same one: pairs may have been joined).
+ */
 static void
-verify_blocks(TextVerify *verify, const ElacTextEntry *entry, const ElacPosting *postings)
+verify_impacts(TextVerify *verify, const ElacPosting *postings, uint32 n, const ElacTextImpact *impacts, uint32 nimpacts)
 {
-	uint64	   *offsets;
-	uint32		nblocks;
-	ElacTextPostingBlock *blocks = elac_text_blocks(verify->reader, entry, &nblocks, &offsets);
-	uint32		list_tf = 0;
-	uint8		list_length = UINT8_MAX;
+	bool		tf_found[ELAC_TEXT_IMPACTS_MAX] = {false};
+	bool		length_found[ELAC_TEXT_IMPACTS_MAX] = {false};
+	bool		good = true;
 
-	for (uint32 i = 0; i < nblocks; i++)
+	for (uint32 k = 1; k < nimpacts; k++)
+		good &= impacts[k].tf > impacts[k - 1].tf && impacts[k].length_code > impacts[k - 1].length_code;
+	for (uint32 i = 0; i < n; i++)
 	{
-		uint32		first = i * ELAC_TEXT_BLOCK_DOCS;
-		uint32		n = Min(entry->df - first, ELAC_TEXT_BLOCK_DOCS);
-		uint32		max_tf = 0;
-		uint8		min_length = UINT8_MAX;
+		uint8		length_code = verify->norms[postings[i].doc];
+		bool		below = false;
 
-		for (uint32 j = first; j < first + n; j++)
+		for (uint32 k = 0; k < nimpacts; k++)
 		{
-			max_tf = Max(max_tf, postings[j].tf);
-			min_length = Min(min_length, verify->norms[postings[j].doc]);
+			below |= postings[i].tf <= impacts[k].tf && length_code >= impacts[k].length_code;
+			tf_found[k] |= postings[i].tf == impacts[k].tf;
+			length_found[k] |= length_code == impacts[k].length_code;
 		}
-		if (max_tf != blocks[i].max_tf || min_length != blocks[i].min_length)
-			elac_corrupted(verify->reader->name, "Block %u of a posting list has wrong maxima.", i);
-		list_tf = Max(list_tf, max_tf);
-		list_length = Min(list_length, min_length);
+		good &= below;
 	}
-	if (list_tf != entry->max_tf || list_length != entry->min_length)
-		elac_corrupted(verify->reader->name, "A posting list has wrong maxima.");
-	pfree(blocks);
-	pfree(offsets);
+	for (uint32 k = 0; k < nimpacts; k++)
+		good &= tf_found[k] && length_found[k];
+	if (!good)
+		elac_corrupted(verify->reader->name, "The impacts of a posting list do not fit its postings.");
+}
+
+/* Impacts of a list, of its groups and of its blocks. */
+static void
+verify_list(TextVerify *verify, const ElacTextEntry *entry, const ElacPosting *postings)
+{
+	ElacPostingList *list = elac_posting_list_open(verify->reader, entry);
+	ElacTextImpact impacts[ELAC_TEXT_IMPACTS_MAX];
+	uint32		n = elac_posting_list_impacts(list, ELAC_IMPACTS_LIST, 0, impacts);
+
+	verify_impacts(verify, postings, entry->df, impacts, n);
+	for (uint32 block = 0; block < list->nblocks; block++)
+	{
+		uint32		first = block * ELAC_TEXT_BLOCK_DOCS;
+
+		if (block % ELAC_TEXT_GROUP_BLOCKS == 0)
+		{
+			n = elac_posting_list_impacts(list, ELAC_IMPACTS_GROUP, block / ELAC_TEXT_GROUP_BLOCKS, impacts);
+			verify_impacts(verify, postings + first,
+						   Min(entry->df - first, ELAC_TEXT_GROUP_BLOCKS * ELAC_TEXT_BLOCK_DOCS), impacts, n);
+		}
+		n = elac_posting_list_impacts(list, ELAC_IMPACTS_BLOCK, block, impacts);
+		verify_impacts(verify, postings + first, Min(entry->df - first, ELAC_TEXT_BLOCK_DOCS), impacts, n);
+		CHECK_FOR_INTERRUPTS();
+	}
+	elac_posting_list_close(list);
 }
 
 /* Lookups must find the term in this tier, or the other tier would hide it. */
@@ -62,7 +89,7 @@ verify_lookup(TextVerify *verify, const ElacTextCursor *cursor)
 {
 	ElacTextEntry found;
 
-	if (!elac_text_lookup(verify->reader, cursor->term, cursor->len, &found) ||
+	if (!elac_text_lookup_stored(verify->reader, cursor->term, cursor->len, &found) ||
 		found.tier != cursor->tier || found.df != cursor->entry.df)
 		elac_corrupted(verify->reader->name, "A term of a text dictionary is not found by its name.");
 }
@@ -83,15 +110,19 @@ verify_term(TextVerify *verify, const ElacTextCursor *cursor)
 	verify_lookup(verify, cursor);
 
 	postings = MemoryContextAllocHuge(CurrentMemoryContext, (Size) entry->df * sizeof(ElacPosting));
-	elac_text_postings(verify->reader, entry, postings);
+	verify->positions.n = 0;
+	elac_text_postings(verify->reader, entry, postings, &verify->positions);
 	for (uint32 i = 0; i < entry->df; i++)
 	{
 		verify->lengths[postings[i].doc] += postings[i].tf;
 		verify->total_length += postings[i].tf;
+		if (elac_posting_npositions(&postings[i]) > Min(postings[i].tf, ELAC_POSITIONS_MAX))
+			elac_corrupted(verify->reader->name, "Document %u has a term at more positions than it occurs.",
+						   postings[i].doc);
 	}
 	verify->npostings += entry->df;
 	if (entry->tier == ELAC_TEXT_FREQUENT)
-		verify_blocks(verify, entry, postings);
+		verify_list(verify, entry, postings);
 	pfree(postings);
 }
 
@@ -128,8 +159,9 @@ verify_documents(TextVerify *verify)
 		elac_corrupted(reader->name, "The statistics of a text section do not fit its postings.");
 }
 
-void
-elac_text_verify(ElacTextReader *reader)
+/* One section, whatever the column's labels. */
+static void
+verify_section(ElacTextReader *reader)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym text verify", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -154,4 +186,13 @@ elac_text_verify(ElacTextReader *reader)
 	verify_documents(verify);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+}
+
+void
+elac_text_verify(ElacTextReader *reader)
+{
+	verify_section(reader);
+	for (int label = 1; label < ELAC_LABELS; label++)
+		if (reader->labels[label] != NULL)
+			verify_section(reader->labels[label]);
 }

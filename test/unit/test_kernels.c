@@ -657,6 +657,91 @@ check_assign_special(const ElacKernels *k)
 	CHECK(nearest == 32 && best == 0);
 }
 
+/* Packed values of every width, with and without high parts apart; bit for bit the scalar code's. */
+static void
+check_unpack(const ElacKernels *k, size_t n, unsigned width, const Guarded *area)
+{
+	const ElacKernels *scalar = elac_kernels_by_name("scalar");
+	size_t		nbytes = elac_bitpack_bytes(n, width);
+	uint8_t    *packed = guarded_last(&area[0], nbytes);
+	uint32_t   *got = guarded_last(&area[1], n * sizeof(uint32_t));
+	uint32_t   *high = guarded_last(&area[2], (n + ELAC_PATCH_SLACK) * sizeof(uint32_t));
+	uint32_t   *want = malloc((n + 1) * sizeof(uint32_t));
+	uint64_t	where[4] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		want[i] = (uint32_t) (elac_rng_u64(&rng) & (((uint64_t) 1 << width) - 1));
+	elac_bitpack(want, n, width, packed);
+	k->unpack(packed, n, width, 7, got);
+	for (size_t i = 0; i < n; i++)
+		CHECK(got[i] == want[i] + 7);
+	if (n <= 256)
+	{
+		size_t		nhigh = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (elac_rng_below(&rng, 1 + width % 7) == 0)
+			{
+				where[i / 64] |= (uint64_t) 1 << (i % 64);
+				high[nhigh++] = (uint32_t) elac_rng_u64(&rng);
+			}
+		/* all bits shifted out, where the width is the word's: no writer makes that */
+		if (width < 32)
+		{
+			k->unpack_patched(packed, n, width, 1, where, high, got);
+			scalar->unpack_patched(packed, n, width, 1, where, high, want);
+			CHECK(memcmp(got, want, n * sizeof(uint32_t)) == 0);
+		}
+	}
+	free(want);
+}
+
+/* Gaps of all sizes: the same numbers, and the same answer whether they fit. */
+static void
+check_gaps(const ElacKernels *k, size_t n, const Guarded *area)
+{
+	const ElacKernels *scalar = elac_kernels_by_name("scalar");
+	uint32_t   *got = guarded_last(&area[0], n * sizeof(uint32_t));
+	uint32_t   *want = malloc((n + 1) * sizeof(uint32_t));
+
+	for (int round = 0; round < 60; round++)
+	{
+		uint32_t	base = round % 4 == 0 ? 0 : round % 4 == 1 ? UINT32_MAX - (uint32_t) elac_rng_below(&rng, 300) :
+			(uint32_t) elac_rng_u64(&rng);
+		unsigned	width = round % 33;
+		bool		fits;
+
+		for (size_t i = 0; i < n; i++)
+			want[i] = got[i] = (uint32_t) (elac_rng_u64(&rng) & (((uint64_t) 1 << width) - 1));
+		/* sums that end just below, at and above the limit */
+		if (round % 5 == 4 && n > 0)
+		{
+			memset(want, 0, n * sizeof(uint32_t));
+			want[elac_rng_below(&rng, n)] = UINT32_MAX - base - (uint32_t) n + (uint32_t) elac_rng_below(&rng, 4);
+			memcpy(got, want, n * sizeof(uint32_t));
+		}
+		fits = scalar->gaps_to_docs(want, n, base);
+		CHECK(k->gaps_to_docs(got, n, base) == fits);
+		if (fits)
+			CHECK(memcmp(got, want, n * sizeof(uint32_t)) == 0);
+	}
+	free(want);
+}
+
+static void
+check_integers(const ElacKernels *k, const Guarded *area)
+{
+	for (unsigned width = 0; width <= 32; width++)
+	{
+		for (size_t n = 0; n <= 130; n++)
+			check_unpack(k, n, width, area);
+		check_unpack(k, 256, width, area);
+		check_unpack(k, 1000, width, area);
+	}
+	for (size_t n = 0; n <= 140; n++)
+		check_gaps(k, n, area);
+}
+
 static void
 check_implementation(const ElacKernels *k, const Guarded *area)
 {
@@ -768,5 +853,8 @@ main(int argc, char **argv)
 		check_implementation(k, area);
 		check_forced(argv[0], names[i]);
 	}
+	for (size_t i = 0; i < NNAMES; i++)
+		if (elac_kernels_by_name(names[i]) != NULL)
+			check_integers(elac_kernels_by_name(names[i]), area);
 	return check_done();
 }
