@@ -132,13 +132,18 @@ elac_rowsort_begin(const ElacRowSortParams *params, Size memory, SortCoordinate 
 	sort->memory = memory;
 	sort->adding = !leader;
 	rowsort_describe(sort);
-	/* with texts they have as much as the sort: while rows are put three eighths, while they are read half */
+	/*
+	 * While rows are put texts have three eighths, the sort a quarter, the
+	 * batch as much, and what remembers the lexemes of words an eighth of
+	 * maintenance_work_mem; while rows are read sort and texts have a half each.
+	 */
 	sort_memory = leader ? memory : memory - memory / 4;
 	if (sort->has_texts)
-		sort_memory /= 2;
-	if (sort->has_texts)
-		sort->texts = leader ? elac_text_load_open(params->type, sort_memory, params->files, params->participant)
-			: elac_text_load_begin(params->type, sort_memory, params->files, params->participant);
+	{
+		sort_memory = leader ? memory / 2 : memory / 4;
+		sort->texts = leader ? elac_text_load_open(params->type, memory / 2, params->files, params->participant)
+			: elac_text_load_begin(params->type, memory / 8 * 3, params->files, params->participant);
+	}
 	sort->slot = MakeSingleTupleTableSlot(sort->descriptor, &TTSOpsVirtual);
 	sort->sort = tuplesort_begin_heap(sort->descriptor, lengthof(keys), keys, operators, collations, nulls_first,
 									  (int) Min(Max(sort_memory / 1024, 64), MAX_KILOBYTES), coordinate, TUPLESORT_NONE);

@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the elacsym authors
 #
 # CREATE INDEX with workers and without: the same rows found, one segment
-# either way, whatever maintenance_work_mem; progress is reported, a cancel is
-# obeyed in every phase, and what a worker raises reaches the user.
+# either way, whatever maintenance_work_mem; texts alone, by label, of
+# megabytes; progress is reported, a cancel is obeyed in every phase, what a
+# worker raises reaches the user, and memory is bounded.
 
 use strict;
 use warnings;
@@ -100,18 +101,101 @@ $node->safe_psql('postgres', 'DROP INDEX t_idx');
 
 # ---- more segments than a build keeps unpublished: merged while rows are still read ----
 
+# Attributes fill a segment; texts lie in many runs, which each segment takes its rows of.
 my $rows = 140000;
 $node->safe_psql('postgres', qq{
-	CREATE TABLE many AS SELECT i AS id, 'x' || i || ' y' || i * 7 || ' z' || i * 13 || ' common' AS body, i % 10 AS n FROM generate_series(1, $rows) i;
+	CREATE TABLE many AS SELECT i AS id, 'x' || i || ' y' || i * 7 || ' z' || i * 13 || ' common' AS body, i % 10 AS n,
+		repeat(md5(i::text), 5) AS note FROM generate_series(1, $rows) i;
 	ALTER TABLE many SET (parallel_workers = 2);
 	SET maintenance_work_mem = '1MB';
-	CREATE INDEX many_idx ON many USING elacsym (body text_bm25_ops (config = 'simple'), n)});
+	CREATE INDEX many_idx ON many USING elacsym (body text_bm25_ops (config = 'simple'), n, note)});
 is($node->safe_psql('postgres', q{SELECT count(*) || ' ' || sum(documents) FROM elacsym_segments('many_idx')}),
-	"1 $rows", 'texts larger than memory: one segment with every row');
-is($node->safe_psql('postgres', q{SELECT elacsym_verify('many_idx')}), 't', 'texts larger than memory: sound');
+	"1 $rows", 'attributes larger than memory: one segment with every row');
+is($node->safe_psql('postgres', q{SELECT elacsym_verify('many_idx')}), 't', 'attributes larger than memory: sound');
 is($node->safe_psql('postgres', q{SET enable_seqscan = off; SELECT id FROM many ORDER BY body <@> 'x139999' LIMIT 1}),
-	'139999', 'texts larger than memory: found');
+	'139999', 'attributes larger than memory: found');
+is($node->safe_psql('postgres', q{SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM many ORDER BY body <@> 'common') x}),
+	$rows, 'attributes larger than memory: every row has its text');
 $node->safe_psql('postgres', 'DROP TABLE many');
+
+# ---- texts alone ----
+
+# Words of a vocabulary that grows with the rows, among words that many rows share; dead rows, NULLs, updated rows whose
+# tids are not in the order of their tuples.
+$node->safe_psql('postgres', q{
+	SELECT setseed(.25);
+	CREATE TABLE prose (id int, body text) WITH (fillfactor = 70);
+	INSERT INTO prose SELECT i, (SELECT string_agg(CASE WHEN random() < .3 THEN 'rare' || (random() * i * 9)::int ELSE 'w' || (random() ^ 3 * 3000)::int END, ' ' ORDER BY w)
+		FROM generate_series(1, 40) w WHERE i > 0) FROM generate_series(1, 40000) i;
+	UPDATE prose SET id = id WHERE id % 3 = 0;
+	UPDATE prose SET body = NULL WHERE id % 100 = 1;
+	UPDATE prose SET body = 'the ' || body || ' of w1 w1 w2' WHERE id % 50 = 7;
+	DELETE FROM prose WHERE id % 97 = 5;
+	VACUUM prose;
+	UPDATE prose SET id = id WHERE id % 3 = 1;
+	ANALYZE prose;
+	ALTER TABLE prose ADD COLUMN labels tsvector;
+	UPDATE prose SET labels = setweight(to_tsvector('simple', split_part(body, ' ', 1) || ' w1'), 'A') || setweight(to_tsvector('simple', split_part(body, ' ', 2)), 'C')
+		|| to_tsvector('simple', body);
+	VACUUM prose;
+});
+
+# The index's answers, as far as they depend on nothing but the rows: every row in order of score, and the matches of words.
+sub prose_answers
+{
+	return $node->safe_psql('postgres', q{
+		SET enable_seqscan = off; SET enable_bitmapscan = off; SET default_text_search_config = simple;
+		SELECT (SELECT count(*) || md5(string_agg(id || ':' || coalesce(s, 9), ',' ORDER BY s, id)) FROM (SELECT id, body <@> 'w7 rare77 w1 w2999' AS s FROM prose ORDER BY 2) x)
+			|| ' ' || (SELECT count(*) || md5(string_agg(id || ':' || coalesce(s, 9), ',' ORDER BY s, id)) FROM (SELECT id, labels <@> 'w7 rare77 w1' AS s FROM prose ORDER BY 2) x)
+			|| ' ' || (SELECT count(*) FROM prose WHERE body @@ 'w1') || ' ' || (SELECT count(*) FROM prose WHERE body @@ 'w2 & !w1')});
+}
+
+my $prose_rows = $node->safe_psql('postgres', 'SELECT count(*) FROM prose');
+my $prose_matches = $node->safe_psql('postgres', q{SET default_text_search_config = simple;
+	SELECT (SELECT count(*) FROM prose WHERE body @@ 'w1') || ' ' || (SELECT count(*) FROM prose WHERE body @@ 'w2 & !w1')});
+
+sub check_prose
+{
+	my ($what, $workers, $memory) = @_;
+	$node->safe_psql('postgres', qq{
+		ALTER TABLE prose SET (parallel_workers = $workers);
+		SET maintenance_work_mem = '$memory';
+		CREATE INDEX prose_idx ON prose USING elacsym (body text_bm25_ops (config = 'simple'), labels tsvector_bm25_ops (config = 'simple'))});
+	is($node->safe_psql('postgres', q{SELECT count(*) || ' ' || sum(documents) FROM elacsym_segments('prose_idx')}),
+		"1 $prose_rows", "$what: one segment with every row");
+	is($node->safe_psql('postgres', q{SELECT elacsym_verify('prose_idx')}), 't', "$what: sound");
+	my $size = $node->safe_psql('postgres', q{SELECT pg_relation_size('prose_idx')});
+	my $answers = prose_answers();
+	like($answers, qr/^\Q$prose_rows\E[0-9a-f]{32} \Q$prose_rows\E[0-9a-f]{32} \Q$prose_matches\E$/, "$what: every row is found, and those that match");
+	$node->safe_psql('postgres', 'DROP INDEX prose_idx');
+	return "$size $answers";
+}
+
+my $prose = check_prose('texts, serial', 0, '256MB');
+is(check_prose('texts, serial in 1 MB', 0, '1MB'), $prose, 'texts: the same postings and answers from runs');
+is(check_prose('texts, parallel', 2, '256MB'), $prose, 'texts: the same postings and answers with workers');
+is(check_prose('texts, parallel in 4 MB', 2, '4MB'), $prose, 'texts: the same postings and answers with workers in runs');
+$node->safe_psql('postgres', 'ALTER TABLE prose DROP COLUMN labels');
+
+# ---- rows of megabytes ----
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE large (id int, body text);
+	INSERT INTO large SELECT i, (SELECT string_agg('r' || i || 'x' || w, ' ') || ' common' FROM generate_series(1, 300000) w WHERE i > 0) FROM generate_series(1, 3) i;
+	INSERT INTO large SELECT i, repeat('again common ', 80000) FROM generate_series(4, 6) i;
+	SET maintenance_work_mem = '1MB';
+	CREATE INDEX large_idx ON large USING elacsym (body text_bm25_ops (config = 'simple'));
+	INSERT INTO large SELECT i, (SELECT string_agg('r' || i || 'x' || w, ' ') || ' common' FROM generate_series(1, 300000) w WHERE i > 0) FROM generate_series(7, 8) i;
+});
+is($node->safe_psql('postgres', q{SELECT elacsym_verify('large_idx')}), 't', 'rows of megabytes: sound');
+for my $id (1, 3, 8)
+{
+	is($node->safe_psql('postgres', qq{SET enable_seqscan = off; SELECT id FROM large ORDER BY body <@> 'r${id}x299999 r${id}x1' LIMIT 1}),
+		$id, "rows of megabytes: row $id is found");
+}
+is($node->safe_psql('postgres', q{SET enable_seqscan = off; SELECT string_agg(id::text, ',') FROM (SELECT id FROM large ORDER BY body <@> 'again', id LIMIT 3) x}),
+	'4,5,6', 'rows of megabytes: those of one word');
+$node->safe_psql('postgres', 'DROP TABLE large');
 
 # ---- progress and cancel, phase by phase ----
 
@@ -182,14 +266,14 @@ is(check_build('after errors', 2, '64MB', 2), $serial, 'the same answers after e
 
 # ---- memory: what the process itself allocates at most ----
 
-SKIP:
+# Kilobytes that a statement adds to a backend, at its peak; nothing where /proc tells nothing.
+sub peak_memory
 {
-	skip 'no /proc', 1 unless -r '/proc/self/status';
+	my ($memory, $statement) = @_;
 	my ($stdin, $stdout, $stderr) = ('', '', '');
 	my $handle = IPC::Run::start(
 		[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'SELECT pg_backend_pid()',
-			'-c', q{SET maintenance_work_mem = '2MB'}, '-c', 'SET max_parallel_maintenance_workers = 0',
-			'-c', 'CREATE INDEX wide_idx ON wide USING elacsym (v)' ],
+			'-c', "SET maintenance_work_mem = '$memory'", '-c', 'SET max_parallel_maintenance_workers = 0', '-c', $statement ],
 		'<', \$stdin, '>', \$stdout, '2>', \$stderr, IPC::Run::timeout(180));
 	my ($peak, $first) = (0, undef);
 	while ($handle->pumpable)
@@ -203,7 +287,20 @@ SKIP:
 		$peak = $anon if $anon > $peak;
 	}
 	$handle->finish;
-	cmp_ok($peak - $first, '<', 12 * 1024, 'memory of a build in 2 MB: ' . int(($peak - $first) / 1024) . ' MB');
+	return $peak - ($first // 0);
+}
+
+SKIP:
+{
+	skip 'no /proc', 3 unless -r '/proc/self/status';
+	my $used = peak_memory('2MB', 'CREATE INDEX wide_idx ON wide USING elacsym (v)');
+	cmp_ok($used, '<', 12 * 1024, 'memory of a build in 2 MB: ' . int($used / 1024) . ' MB');
+	my $texts = "CREATE INDEX prose_idx ON prose USING elacsym (body text_bm25_ops (config = 'simple'))";
+	$used = peak_memory('2MB', $texts);
+	cmp_ok($used, '<', 14 * 1024, 'memory of a build of texts in 2 MB: ' . int($used / 1024) . ' MB');
+	$node->safe_psql('postgres', 'DROP INDEX prose_idx');
+	my $unbounded = peak_memory('1GB', $texts);
+	cmp_ok($unbounded, '>', $used + 4 * 1024, 'which all at once would exceed: ' . int($unbounded / 1024) . ' MB');
 }
 $node->stop;
 done_testing();
