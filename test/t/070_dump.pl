@@ -36,6 +36,11 @@ $node->safe_psql('origin', qq{
 		title text_bm25_ops (config = 'public.own', weight = 3), n, tags, price, at) WITH (store = 'cold', bits = 7);
 	CREATE INDEX docs_expr_idx ON docs USING elacsym ((h::halfvec(2)) halfvec_l2_ops, (lower(title)) text_bm25_ops (config = 'german')) WHERE n > 2;
 	CREATE INDEX docs_attr_idx ON docs USING elacsym (title text_ops, at);
+	SET default_text_search_config = 'configs."My Config"';
+	CREATE INDEX docs_text_idx ON docs USING elacsym (
+		(setweight(to_tsvector('configs."My Config"', title), 'A') || to_tsvector('configs."My Config"', body)) tsvector_bm25_ops (weight_a = 2, weight_d = .5, b = .6),
+		tags text_array_bm25_ops (positions = off, config = 'german'), (body || '') text_bm25_ops (bigrams = on, weight = 3), (title || ' ') text_bm25_ops);
+	RESET default_text_search_config;
 	ALTER TABLE docs OWNER TO owner_of_docs;
 
 	CREATE TABLE parts (id int, v vector(2), body text) PARTITION BY LIST (id);
@@ -51,6 +56,11 @@ $node->safe_psql('origin', qq{
 	CREATE TABLE defaults (id int, v vector(2) DEFAULT '[1,2]' CHECK (vector_dims(v) = 2), hs halfvec[]);
 	INSERT INTO defaults (id, hs) VALUES (1, ARRAY['[1,2]'::halfvec]);
 
+	CREATE VIEW best_text AS SELECT id, vector <@> websearch_to_tsquery('simple', 'title -w5 "body w3"') AS score FROM
+		(SELECT id, setweight(to_tsvector('configs."My Config"', title), 'A') || to_tsvector('configs."My Config"', body) AS vector FROM docs) x
+		ORDER BY vector <@> websearch_to_tsquery('simple', 'title -w5 "body w3"'), id LIMIT 5;
+	CREATE FUNCTION matching(q text) RETURNS SETOF int LANGUAGE sql STABLE BEGIN ATOMIC
+		SELECT id FROM docs ORDER BY ARRAY[body || '', title || ' '] <@> elacsym_match(q, weights => '{1,3}', combine => 'max', min_match => 2, prefix => true), id LIMIT 5; END;
 	CREATE VIEW best AS SELECT id, body <@> 'w3' AS score FROM docs ORDER BY body <@> 'w3' LIMIT 5;
 	CREATE FUNCTION nearest(q vector) RETURNS SETOF int LANGUAGE sql STABLE BEGIN ATOMIC SELECT id FROM docs ORDER BY v <=> q LIMIT 5; END;
 	CREATE FUNCTION found(q text) RETURNS SETOF int LANGUAGE sql STABLE BEGIN ATOMIC SELECT id FROM docs ORDER BY body <@> q, id LIMIT 5; END;
@@ -62,6 +72,9 @@ my $questions = q{
 	SET enable_seqscan = off;
 	SET elacsym.probes = 100000;
 	SELECT * FROM best;
+	SELECT * FROM best_text;
+	SELECT * FROM matching('w3 title 4');
+	SELECT id, tags <@> 't2' FROM docs ORDER BY tags <@> 't2', id LIMIT 3;
 	SELECT * FROM nearest('[1,2,3]');
 	SELECT * FROM found('w3 more');
 	SELECT (doc).id, score, vector_rank, text_rank, text_score FROM elacsym_search(NULL::docs, vector => '[1,2,3]', text => 'w3 title', filter => 'price < 50', index => 'docs_idx');
@@ -72,7 +85,7 @@ my $questions = q{
 	SELECT id, score FROM scored ORDER BY v <-> '[1,2,3]', id LIMIT 5;
 	SELECT * FROM unlogged ORDER BY v <-> '[1,1]';
 	SELECT * FROM defaults;
-	SELECT i, elacsym_verify(i) FROM unnest(ARRAY['docs_idx', 'docs_expr_idx', 'docs_attr_idx', 'parts_idx', 'scored_idx', 'unlogged_idx']) i;
+	SELECT i, elacsym_verify(i) FROM unnest(ARRAY['docs_idx', 'docs_expr_idx', 'docs_attr_idx', 'docs_text_idx', 'parts_idx', 'scored_idx', 'unlogged_idx']) i;
 	SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE indexrelid::regclass::text LIKE '%idx' ORDER BY indexrelid::regclass::text;
 };
 my $answers = $node->safe_psql('origin', $questions);
