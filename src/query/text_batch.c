@@ -81,9 +81,12 @@ text_batch_delta(ElacScan *scan, ElacTextHeap *heap)
 		}
 		if (doc % INTERRUPT_ROWS == 0)
 			CHECK_FOR_INTERRUPTS();
-		hit.score = elac_bm25_score(scan->query.text, elac_delta_text_documents(words, doc));
-		if (hit.score > 0)
-			elac_text_heap_push(heap, &hit);
+		if (elac_delta_text_bound(words, doc) >= elac_text_heap_threshold(heap))
+		{
+			hit.score = elac_bm25_score(scan->query.text, elac_delta_text_documents(words, doc));
+			if (hit.score > 0)
+				elac_text_heap_push(heap, &hit);
+		}
 		hit.doc++;
 	}
 }
