@@ -720,7 +720,8 @@ CREATE OPERATOR CLASS text_array_bm25_ops FOR TYPE text[] USING elacsym AS
 
 -- several fields at once, ARRAY[title, body] <@> query: the custom scan's business
 ALTER OPERATOR FAMILY text_bm25_ops USING elacsym ADD
-	OPERATOR 2 <@> (text[], elacsym_query) FOR ORDER BY pg_catalog.float_ops;
+	OPERATOR 2 <@> (text[], elacsym_query) FOR ORDER BY pg_catalog.float_ops,
+	OPERATOR 3 pg_catalog.@@ (text, text);
 
 ALTER OPERATOR FAMILY tsvector_bm25_ops USING elacsym ADD
 	OPERATOR 2 <@> (tsvector[], elacsym_query) FOR ORDER BY pg_catalog.float_ops;

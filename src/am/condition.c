@@ -215,7 +215,7 @@ walk_argument(Walk *walk, Node *node, Datum *value, bool *isnull)
 
 /*
  * Strategy of op for a column: it must be a strict search operator of the
- * column's family whose left input is the column's type.
+ * column's family whose left input is the column's type.  @@ is walk_match()'s.
  */
 static bool
 condition_operator(const ElacTarget *target, int column, Oid op, int *strategy)
@@ -223,11 +223,11 @@ condition_operator(const ElacTarget *target, int column, Oid op, int *strategy)
 	Oid			lefttype;
 	Oid			righttype;
 
-	if (get_op_opfamily_strategy(op, target->opfamily[column]) == 0)
+	if (get_op_opfamily_strategy(op, target->opfamily[column]) == 0 || elac_match_condition_is_operator(op))
 		return false;
 	get_op_opfamily_properties(op, target->opfamily[column], false, strategy, &lefttype, &righttype);
-	/* array families list anyarray, which stands for the column's own type; @@ is walk_match()'s */
-	if (lefttype != target->opcintype[column] || righttype == TSQUERYOID)
+	/* array families list anyarray, which stands for the column's own type */
+	if (lefttype != target->opcintype[column])
 		return false;
 	return op_strict(op);
 }

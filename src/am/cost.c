@@ -396,27 +396,30 @@ elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	OpExpr	   *order = path->indexorderbys != NIL ? (OpExpr *) linitial(path->indexorderbys) : NULL;
 	ElacConditionsCost conditions;
 
-	*selectivity = clauselist_selectivity(root, add_predicate_to_index_quals(index, quals),
-										  index->rel->relid, JOIN_INNER, NULL);
 	*correlation = 0;
 	*pages = index->pages;
+	elac_text_cost_conditions(root, index, quals, &conditions);
 
 	/*
 	 * A scan of everything in no order is a sequential scan's work, and an
 	 * order that is not ours, or has to be exact, a sort's: also where
-	 * enable_seqscan and enable_sort are off, which costs 1e10 each.
+	 * enable_seqscan and enable_sort are off, which costs 1e10 each.  What is
+	 * to be checked on rows in order the custom scan leaves to the executor.
 	 */
-	if ((order == NULL && quals == NIL) || !cost_order_is_ours(path) ||
-		(order != NULL && elac_cost_order_is_for_groups(root, order)))
+	if ((order == NULL && list_length(quals) == conditions.nunserved) || !cost_order_is_ours(path) ||
+		(order != NULL && (conditions.nunserved > 0 || elac_cost_order_is_for_groups(root, order))))
 	{
+		*selectivity = 1;
 		*startup_cost = *total_cost = 1.0e12;
 		elac_path_discourage(&path->path);
 		return;
 	}
-	/* of the index's own rows, which a predicate has chosen already */
-	elac_text_cost_conditions(root, index, quals, &conditions);
-	/* what document frequencies say is better than what the operator does */
-	if (conditions.estimated > 0)
+	/* a predicate chooses among the table's rows, document frequencies among the index's */
+	*selectivity = clauselist_selectivity(root, add_predicate_to_index_quals(index, quals),
+										  index->rel->relid, JOIN_INNER, NULL);
+	if (conditions.nunserved > 0)
+		*selectivity = Max(*selectivity, conditions.selectivity);
+	else if (conditions.estimated > 0)
 		*selectivity = Min(*selectivity * conditions.selectivity / conditions.estimated, 1.0);
 	elac_cost_query(root, index, order, &conditions, startup_cost, total_cost);
 }

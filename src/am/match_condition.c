@@ -89,6 +89,14 @@ match_vector(const ElacTarget *target, Node *node, ElacMatchCondition *match)
 }
 
 bool
+elac_match_condition_is_operator(Oid op)
+{
+	Oid			function = get_opcode(op);
+
+	return function == F_TS_MATCH_VQ || function == F_TS_MATCH_QV || function == F_TS_MATCH_TT || function == F_TS_MATCH_TQ;
+}
+
+bool
 elac_match_condition_recognise(const ElacTarget *target, const OpExpr *expr, ElacMatchCondition *match)
 {
 	if (list_length(expr->args) != 2)
@@ -194,8 +202,8 @@ match_any(const ElacTarget *target, const ElacMatchCondition *match, ScanKey key
 	int			nvalues = 0;
 
 	if ((key->sk_flags & SK_ISNULL) == 0)
-		deconstruct_array(DatumGetArrayTypeP(key->sk_argument), TSQUERYOID, -1, false, TYPALIGN_INT,
-						  &values, &nulls, &nvalues);
+		deconstruct_array(DatumGetArrayTypeP(key->sk_argument), match->by_words ? TEXTOID : TSQUERYOID,
+						  -1, false, TYPALIGN_INT, &values, &nulls, &nvalues);
 	/* nothing asked: never true, nor is it to be told from unknown here */
 	if (nvalues == 0)
 		return elac_match_condition_filter(target, match, (Datum) 0, true);
@@ -219,7 +227,8 @@ elac_match_condition_from_key(Relation index, ScanKey key)
 
 	target.index = RelationGetRelid(index);
 	match.column = key->sk_attno - 1;
-	match.analysed = key->sk_func.fn_oid == F_TS_MATCH_TQ;
+	match.by_words = key->sk_func.fn_oid == F_TS_MATCH_TT;
+	match.analysed = match.by_words || key->sk_func.fn_oid == F_TS_MATCH_TQ;
 	if ((elac_metapage_get(index)->schema.columns[match.column].flags & ELAC_TEXT_BIGRAMS) != 0)
 		return NULL;
 	if ((key->sk_flags & SK_SEARCHARRAY) != 0)

@@ -23,7 +23,7 @@
 
 #include "am/condition.h"
 
-#define ELAC_STRATEGY_MATCH 3	/* column @@ tsquery, in the families of text columns */
+#define ELAC_STRATEGY_MATCH 3	/* column @@ tsquery or text, in the families of text columns */
 
 /* A condition recognised. */
 typedef struct ElacMatchCondition
@@ -34,6 +34,9 @@ typedef struct ElacMatchCondition
 	Oid			config;			/* of the analysis; InvalidOid: the session's */
 	Node	   *argument;
 } ElacMatchCondition;
+
+/* Is it one of the server's operators named @@ on texts and tsvectors? */
+extern bool elac_match_condition_is_operator(Oid op);
 
 /* Has the condition the form of those above, on a column without bigrams? */
 extern bool elac_match_condition_recognise(const ElacTarget *target, const OpExpr *expr, ElacMatchCondition *match);

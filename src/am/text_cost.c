@@ -97,34 +97,64 @@ match_share(IndexOptInfo *index, const ElacMatchCondition *match, Const *argumen
 	return condition_share(query, 0, postings);
 }
 
+/* A condition by itself with @@, which is the index's when a tree of others is not. */
+static bool
+clause_is_match(Node *clause)
+{
+	if (IsA(clause, OpExpr))
+		return elac_match_condition_is_operator(((OpExpr *) clause)->opno);
+	return IsA(clause, ScalarArrayOpExpr) && elac_match_condition_is_operator(((ScalarArrayOpExpr *) clause)->opno);
+}
+
+/* Takes a condition with @@ into account; false when nothing is known of it. */
+static bool
+conditions_add_match(PlannerInfo *root, IndexOptInfo *index, const ElacTarget *target, Node *clause,
+					 ElacConditionsCost *cost)
+{
+	ElacMatchCondition match;
+	Const	   *argument;
+
+	if (!IsA(clause, OpExpr))
+		return false;
+	if (!elac_match_condition_recognise(target, (OpExpr *) clause, &match) ||
+		!elac_match_condition_is_served(target, &match))
+	{
+		cost->nunserved++;
+		return true;
+	}
+	argument = match.by_words ? NULL : cost_constant(root, match.argument);
+	if (argument == NULL)
+		return false;
+	cost->selectivity *= match_share(index, &match, argument, &cost->postings);
+	return true;
+}
+
 void
 elac_text_cost_conditions(PlannerInfo *root, IndexOptInfo *index, List *clauses, ElacConditionsCost *cost)
 {
 	List	   *others = NIL;
-	double		matching = 1;
+	List	   *served = NIL;
 	ElacTarget	target;
 	ListCell   *cell;
 
 	memset(cost, 0, sizeof(ElacConditionsCost));
+	cost->selectivity = 1;
 	elac_target_from_info(&target, index);
 	foreach(cell, clauses)
 	{
 		RestrictInfo *info = lfirst_node(RestrictInfo, cell);
-		ElacMatchCondition match;
-		Const	   *argument = NULL;
+		int			nunserved = cost->nunserved;
 
-		if (IsA(info->clause, OpExpr) && elac_match_condition_recognise(&target, (OpExpr *) info->clause, &match) &&
-			elac_match_condition_is_served(&target, &match) && !match.by_words)
-			argument = cost_constant(root, match.argument);
-		if (argument != NULL)
-			matching *= match_share(index, &match, argument, &cost->postings);
-		else
+		if (!clause_is_match((Node *) info->clause) ||
+			!conditions_add_match(root, index, &target, (Node *) info->clause, cost))
 			others = lappend(others, info);
+		if (cost->nunserved == nunserved)
+			served = lappend(served, info);
 	}
 	cost->nattributes = list_length(others);
-	cost->estimated = clauselist_selectivity(root, clauses, index->rel->relid, JOIN_INNER, NULL);
-	cost->selectivity = list_length(others) == list_length(clauses) ? cost->estimated :
-		matching * clauselist_selectivity(root, others, index->rel->relid, JOIN_INNER, NULL);
+	cost->estimated = clauselist_selectivity(root, served, index->rel->relid, JOIN_INNER, NULL);
+	cost->selectivity = list_length(others) == list_length(served) ? cost->estimated :
+		cost->selectivity * clauselist_selectivity(root, others, index->rel->relid, JOIN_INNER, NULL);
 }
 
 void

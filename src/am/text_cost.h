@@ -18,9 +18,10 @@ typedef struct ElacConditionsCost
 	double		estimated;		/* by the operators' own estimates, as the planner counts rows */
 	int			nattributes;	/* conditions that are evaluated value by value */
 	double		postings;		/* read for the others, per row of the index */
+	int			nunserved;		/* conditions with @@ that every row has to be read for: in none of the above */
 } ElacConditionsCost;
 
-/* clauses: RestrictInfos, ANDed. */
+/* clauses: RestrictInfos, ANDed, of an index path or of the custom scan. */
 extern void elac_text_cost_conditions(PlannerInfo *root, IndexOptInfo *index, List *clauses, ElacConditionsCost *cost);
 
 /* An order by a text's score: terms, and postings per row of the index; a guess while the query is not known. */

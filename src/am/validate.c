@@ -72,7 +72,8 @@ operator_fits(Form_pg_amop form, bool traits)
 		return false;
 	if (form->amoppurpose != AMOP_ORDER)
 		return get_op_rettype(form->amopopr) == BOOLOID &&
-			(!traits || (form->amopstrategy == ELAC_STRATEGY_MATCH && form->amoprighttype == TSQUERYOID));
+			(!traits || (form->amopstrategy == ELAC_STRATEGY_MATCH &&
+						 (form->amoprighttype == TSQUERYOID || form->amoprighttype == TEXTOID)));
 	return traits && get_op_rettype(form->amopopr) == FLOAT8OID &&
 		opfamily_can_sort_type(form->amopsortfamily, FLOAT8OID) &&
 		(form->amopstrategy == ELAC_STRATEGY_DISTANCE || form->amopstrategy == ELAC_STRATEGY_FIELDS);

@@ -187,9 +187,38 @@ extension_schema(Relation index, int text_column)
 	return get_namespace_name(get_func_namespace(index_getprocid(index, text_column + 1, 1)));
 }
 
-static void
-target_set_text(ElacSearchTarget *target, const SearchedRelation *searched, Relation index, const int *columns, int ncolumns)
+/*
+ * The leg's text columns: an array has elements of one type, so those of type
+ * text, else of tsvector, else the one text[].  Returns how many.
+ */
+static int
+target_text_columns(Relation index, int *columns, ElacTextType *type)
 {
+	static const ElacTextType preferred[] = {ELAC_TEXT_PLAIN, ELAC_TEXT_TSVECTOR, ELAC_TEXT_ARRAY};
+	int			n = 0;
+
+	for (int t = 0; t < lengthof(preferred) && n == 0; t++)
+	{
+		*type = preferred[t];
+		for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		{
+			const ElacColumnTraits *traits = elac_column_traits(index, i);
+
+			if (traits->kind == ELAC_COLUMN_TEXT && traits->element == *type)
+				columns[n++] = i;
+		}
+	}
+	return *type == ELAC_TEXT_ARRAY && n > 1 ? 0 : n;
+}
+
+static void
+target_set_text(ElacSearchTarget *target, const SearchedRelation *searched, Relation index)
+{
+	int			columns[ELAC_MAX_COLUMNS];
+	ElacTextType type;
+	int			ncolumns = target_text_columns(index, columns, &type);
+	/* a varchar becomes a text, an expression's type is what it is */
+	const char *cast = type == ELAC_TEXT_PLAIN ? "::pg_catalog.text" : "";
 	StringInfoData values;
 	StringInfoData attnos;
 	const char *schema;
@@ -205,7 +234,7 @@ target_set_text(ElacSearchTarget *target, const SearchedRelation *searched, Rela
 
 		if (sql == NULL)
 			return;
-		appendStringInfo(&values, "%s%s::pg_catalog.text", i > 0 ? ", " : "", sql);
+		appendStringInfo(&values, "%s%s%s", i > 0 ? ", " : "", sql, cast);
 		appendStringInfo(&attnos, "%s%d", i > 0 ? ", " : "", columns[i] + 1);
 	}
 	if (ncolumns == 1)
@@ -221,8 +250,6 @@ static bool
 target_try_index(ElacSearchTarget *target, const SearchedRelation *searched, Oid oid, bool want_vector, bool want_text)
 {
 	Relation	index = index_open(oid, AccessShareLock);
-	int			text_columns[ELAC_MAX_COLUMNS];
-	int			ntext = 0;
 
 	target->index = oid;
 	target->vector_sql = NULL;
@@ -235,10 +262,8 @@ target_try_index(ElacSearchTarget *target, const SearchedRelation *searched, Oid
 
 			if (traits->kind == ELAC_COLUMN_VECTOR)
 				target_set_vector(target, searched, index, i);
-			else if (traits->kind == ELAC_COLUMN_TEXT)
-				text_columns[ntext++] = i;
 		}
-		target_set_text(target, searched, index, text_columns, ntext);
+		target_set_text(target, searched, index);
 	}
 	index_close(index, NoLock);
 	return (!want_vector || target->vector_sql != NULL) && (!want_text || target->text_sql != NULL);

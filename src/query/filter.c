@@ -241,7 +241,7 @@ filter_delta_predicate(ElacFilter *filter, const ElacSchema *schema, ElacDeltaVi
 	switch (schema->columns[column].kind)
 	{
 		case ELAC_COLUMN_TEXT:
-			return elac_delta_terms(view, doc, column)->isnull ? ELAC_TRUE : ELAC_FALSE;
+			return elac_delta_text_isnull(view, doc, column) ? ELAC_TRUE : ELAC_FALSE;
 		case ELAC_COLUMN_VECTOR:
 			return elac_delta_vector_class(view, doc) == ELAC_VECTOR_NULL ? ELAC_TRUE : ELAC_FALSE;
 		default:
