@@ -3,10 +3,10 @@
  *	  Tokens and the lexemes that a configuration's dictionaries make of them,
  *	  remembered for the session.
  *
- * Owns the caches' memory (children of TopMemoryContext).  A cache is thrown
- * away, at the start of a document, when it has grown beyond CACHE_BYTES or
- * when anything changed in the catalogues of text search; within a document it
- * only grows.  What a dictionary says about a token is asked once: dictionaries
+ * Owns the caches' memory (children of TopMemoryContext).  At the start of a
+ * document all caches are thrown away when anything changed in the catalogues
+ * of text search, and when they have grown beyond their bound each keeps the
+ * third of its tokens that was used most; within a document they only grow.  What a dictionary says about a token is asked once: dictionaries
  * are functions of their token, as the server's own indexes on tsvector assume.
  * One that wants to see further tokens (a thesaurus) is not: such a token is
  * remembered as ELAC_TOKEN_ASKS, and who meets it leaves the text to the server.
@@ -25,7 +25,6 @@
 #include "text/analyze.h"
 #include "text/lexeme_cache.h"
 
-
 /*
  * Bounds of the bytes of all caches of a process, checked between documents: an
  * eighth of maintenance_work_mem within them, so that builds stay in theirs.
@@ -33,6 +32,7 @@
 #define CACHE_BYTES_MIN ((Size) 1024 * 1024)
 #define CACHE_BYTES_MAX ((Size) 64 * 1024 * 1024)
 #define MAX_CACHES 8			/* configurations at a time */
+#define MAX_USES 63				/* of a token, as counted when a cache is made smaller */
 #define FIRST_SLOTS 1024
 #define FIRST_LEXEMES 512
 #define FIRST_STEPS 512
@@ -99,43 +99,6 @@ cache_create(Oid config)
 	return cache;
 }
 
-static Size
-caches_size(void)
-{
-	Size		size = 0;
-
-	for (int i = 0; i < ncaches; i++)
-		size += MemoryContextMemAllocated(caches[i]->context, true);
-	return size;
-}
-
-ElacLexemeCache *
-elac_lexeme_cache_get(Oid config)
-{
-	ElacLexemeCache *cache = NULL;
-
-	cache_register();
-	if (!caches_valid || caches_size() > Min(Max((Size) maintenance_work_mem * 1024 / 8, CACHE_BYTES_MIN), CACHE_BYTES_MAX))
-		caches_drop();
-	for (int i = 0; i < ncaches && cache == NULL; i++)
-		if (caches[i]->config == config)
-			cache = caches[i];
-	if (cache == NULL)
-	{
-		if (ncaches == MAX_CACHES)
-			caches_drop();
-		cache = cache_create(config);
-		caches[ncaches++] = cache;
-	}
-	if (++cache->stamp == 0)
-	{
-		for (uint32 i = 0; i < cache->nlexemes; i++)
-			cache->lexemes[i].stamp = 0;
-		cache->stamp = 1;
-	}
-	return cache;
-}
-
 uint64
 elac_lexeme_cache_hash(const char *bytes, uint32 len)
 {
@@ -195,10 +158,10 @@ cache_grow_slots(ElacLexemeCache *cache)
 	pfree(old);
 }
 
-void
-elac_lexeme_cache_put(ElacLexemeCache *cache, int kind, const char *bytes, uint32 len, ElacTokenValue value)
+/* Adds a key that is not there; bytes are those of a long one. */
+static void
+cache_insert(ElacLexemeCache *cache, const uint64 key[2], const char *bytes, uint32 len, ElacTokenValue value)
 {
-	uint64		key[2];
 	ElacTokenSlot *slot;
 	char	   *copy = NULL;
 
@@ -206,14 +169,23 @@ elac_lexeme_cache_put(ElacLexemeCache *cache, int kind, const char *bytes, uint3
 		cache_grow_slots(cache);
 	if (len > ELAC_KEY_INLINE)
 		copy = cache_copy(cache, bytes, len);
-	elac_lexeme_cache_key(kind, bytes, len, bytes + len, key);
 	slot = elac_lexeme_cache_slot(cache, key, bytes, len);
 	Assert(slot->key[1] == 0);
 	slot->key[0] = key[0];
 	slot->key[1] = key[1];
 	slot->bytes = copy;
 	slot->value = value;
+	slot->uses = 0;
 	cache->nslots++;
+}
+
+void
+elac_lexeme_cache_put(ElacLexemeCache *cache, int kind, const char *bytes, uint32 len, ElacTokenValue value)
+{
+	uint64		key[2];
+
+	elac_lexeme_cache_key(kind, bytes, len, bytes + len, key);
+	cache_insert(cache, key, bytes, len, value);
 }
 
 /* The place of a lexeme in the hash table, or the free one where it belongs. */
@@ -365,4 +337,119 @@ elac_lexeme_cache_ask(ElacLexemeCache *cache, int type, const char *bytes, uint3
 	MemoryContextReset(cache->work);
 	elac_lexeme_cache_put(cache, type, bytes, len, value);
 	return value;
+}
+
+/* ---- the bound ---- */
+
+static Size
+caches_size(void)
+{
+	Size		size = 0;
+
+	for (int i = 0; i < ncaches; i++)
+		size += MemoryContextMemAllocated(caches[i]->context, true);
+	return size;
+}
+
+static Size
+caches_bound(void)
+{
+	return Min(Max((Size) maintenance_work_mem * 1024 / 8, CACHE_BYTES_MIN), CACHE_BYTES_MAX);
+}
+
+/* The least uses that a token must have to be among the third used most; *most is how many may be kept. */
+static uint32
+cache_threshold(const ElacLexemeCache *cache, uint32 *most)
+{
+	uint32		with_uses[MAX_USES + 1] = {0};
+	uint32		kept = 0;
+	uint32		uses = MAX_USES;
+
+	*most = cache->nslots / 3;
+	for (uint32 i = 0; i <= cache->mask; i++)
+		if (cache->slots[i].key[1] != 0)
+			with_uses[Min(cache->slots[i].uses, MAX_USES)]++;
+	while (uses > 1 && kept + with_uses[uses] + with_uses[uses - 1] <= *most)
+		kept += with_uses[uses--];
+	return uses;
+}
+
+/* A value in another cache. */
+static ElacTokenValue
+cache_move_value(const ElacLexemeCache *from, ElacTokenValue value, ElacLexemeCache *to)
+{
+	const uint32 *steps;
+	uint32	   *moved;
+	uint32		nsteps;
+
+	if (value >= ELAC_TOKEN_SPECIAL)
+		return value;
+	if (value < ELAC_TOKEN_SEQUENCE)
+		return elac_lexeme_cache_intern(to, from->lexemes[value].bytes, from->lexemes[value].len);
+	steps = from->steps + (value & ~ELAC_TOKEN_SEQUENCE);
+	nsteps = *steps++;
+	moved = palloc(nsteps * sizeof(uint32));
+	for (uint32 i = 0; i < nsteps; i++)
+		moved[i] = steps[i] == ELAC_STEP_ADVANCE ? ELAC_STEP_ADVANCE :
+			elac_lexeme_cache_intern(to, from->lexemes[steps[i]].bytes, from->lexemes[steps[i]].len);
+	value = elac_lexeme_cache_sequence(to, moved, nsteps);
+	pfree(moved);
+	return value;
+}
+
+/* A smaller cache in place of this one. */
+static ElacLexemeCache *
+cache_renew(ElacLexemeCache *old)
+{
+	ElacLexemeCache *cache = cache_create(old->config);
+	uint32		most;
+	uint32		threshold = cache_threshold(old, &most);
+
+	for (uint32 i = 0; i <= old->mask && cache->nslots < most; i++)
+	{
+		const ElacTokenSlot *slot = &old->slots[i];
+		uint32		len = (uint32) (slot->key[1] >> 48 & 0xFF);
+
+		if (slot->key[1] == 0 || Min(slot->uses, MAX_USES) < threshold)
+			continue;
+		if (len > ELAC_KEY_INLINE)
+			len = (uint32) slot->key[1];
+		cache_insert(cache, slot->key, slot->bytes, len, cache_move_value(old, slot->value, cache));
+	}
+	MemoryContextDelete(old->context);
+	return cache;
+}
+
+ElacLexemeCache *
+elac_lexeme_cache_get(Oid config)
+{
+	ElacLexemeCache *cache = NULL;
+
+	cache_register();
+	if (!caches_valid)
+		caches_drop();
+	else if (caches_size() > caches_bound())
+	{
+		for (int i = 0; i < ncaches; i++)
+			caches[i] = cache_renew(caches[i]);
+		if (caches_size() > caches_bound())
+			caches_drop();
+	}
+	for (int i = 0; i < ncaches && cache == NULL; i++)
+		if (caches[i]->config == config)
+			cache = caches[i];
+	if (cache == NULL)
+	{
+		if (ncaches == MAX_CACHES)
+			caches_drop();
+		cache = cache_create(config);
+		caches[ncaches++] = cache;
+	}
+	if (++cache->stamp == 0)
+	{
+		for (uint32 i = 0; i < cache->nlexemes; i++)
+			cache->lexemes[i].stamp = 0;
+		cache->stamp = 1;
+	}
+	return cache;
 }

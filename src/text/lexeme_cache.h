@@ -3,7 +3,7 @@
  *	  What a session knows about the tokens of its text search configurations:
  *	  which lexemes the dictionaries make of each.
  *
- * One cache a configuration.  Pointers into it are good until the next
+ * One cache a configuration.  Pointers and numbers are good until the next
  * elac_lexeme_cache_get(): that call alone replaces a cache that is too large
  * or out of date.
  */
@@ -52,7 +52,7 @@ typedef struct ElacTokenSlot
 	uint64		key[2];			/* key[1] = 0: free */
 	const char *bytes;			/* of a long key */
 	ElacTokenValue value;
-	uint32		unused;
+	uint32		uses;			/* since the cache was made or made smaller */
 } ElacTokenSlot;
 
 typedef struct ElacLexemeCache
@@ -161,11 +161,12 @@ elac_lexeme_cache_find(const ElacLexemeCache *cache, int kind, const char *bytes
 					   ElacTokenValue *value)
 {
 	uint64		key[2];
-	const ElacTokenSlot *slot;
+	ElacTokenSlot *slot;
 
 	elac_lexeme_cache_key(kind, bytes, len, end, key);
 	slot = elac_lexeme_cache_slot(cache, key, bytes, len);
 	*value = slot->value;
+	slot->uses++;
 	return slot->key[1] != 0;
 }
 

@@ -299,9 +299,10 @@ resolve_pending(TextParse *parse)
 	for (int i = 0; i < parse->npending && !parse->failed; i++)
 	{
 		const PendingToken *token = &parse->pending[i];
-		const ElacTokenSlot *slot = elac_lexeme_cache_slot(cache, token->key, token->bytes, token->len);
+		ElacTokenSlot *slot = elac_lexeme_cache_slot(cache, token->key, token->bytes, token->len);
 		ElacTokenValue value = slot->value;
 
+		slot->uses++;
 		if (unlikely(slot->key[1] == 0))
 			value = elac_lexeme_cache_ask(cache, token->type, token->bytes, token->len);
 		parse->failed = !elac_document_add_token(parse->document, value);

@@ -177,6 +177,17 @@ SELECT text_lexemes('changing', 'running the', 1);
 SELECT text_differs('changing', 'running the');
 SQL
 
+# ---- a cache that is full again and again ----
+
+is($node->safe_psql('postgres', <<'SQL'), "0|20000", 'a small cache');
+SET maintenance_work_mem = '1MB';
+SELECT count(*) FILTER (WHERE text_differs(config::regconfig, body)), count(*)
+  FROM (SELECT i, string_agg(CASE j % 5 WHEN 0 THEN 'bookings' WHEN 1 THEN 'w' || i % 40 WHEN 2 THEN 'well-known' || i % 30
+		WHEN 3 THEN substr(md5((i * j)::text), 1, 4 + j) ELSE md5((i % 20)::text) || '-' || i % 20 END, ' ') body
+		  FROM generate_series(1, 10000) i, generate_series(1, 12) j GROUP BY i) t,
+	   (VALUES ('english'), ('many')) c(config);
+SQL
+
 my ($code, $out, $err) = $node->psql('postgres', "SELECT text_lexemes('simple', 'a ' || repeat('x', 2048) || ' b', 1)");
 is($out, 'a:1@1 b:1@2', 'a long word is left out');
 like($err, qr/NOTICE:  word is too long to be indexed\nDETAIL:  Words longer than 2047 characters are ignored/, '... with a notice');
