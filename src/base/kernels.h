@@ -147,8 +147,9 @@ typedef struct ElacKernels
 	 *		c = (weight * tf) / (tf + norm[codes[doc - first]])
 	 *		scores[doc - first] += ((double) c + rounder) - rounder
 	 * in floats, counts above ELAC_BM25_TF_MAX taken for that; touched has a
-	 * byte for 64 documents, set where a score has changed.  docs are distinct.
-	 * Bit-identical everywhere.
+	 * byte for 64 documents, set where a score has changed (and perhaps between
+	 * such places).  docs ascend; codes have ELAC_BM25_CODES_SLACK readable
+	 * bytes behind the last.  Bit-identical everywhere.
 	 */
 	void		(*bm25_add) (const uint32_t *docs, const uint32_t *tfs, size_t n, uint32_t first, const uint8_t *codes,
 							 const float *norm, float weight, double rounder, double *scores, uint8_t *touched);
@@ -165,6 +166,8 @@ typedef struct ElacKernels
 
 /* Counts are cut off here when they are scored: all below are exact in a float. */
 #define ELAC_BM25_TF_MAX (1u << 24)
+
+#define ELAC_BM25_CODES_SLACK 3
 
 /* Values that unpack_patched may read behind the last high part. */
 #define ELAC_PATCH_SLACK 16

@@ -6,12 +6,31 @@
  *	  BM25_NAME(x)		the name of function x
  *	  BM25_TARGET		the attribute of its functions
  *	  BM25_LANES		floats a register, even
- *	  BM25_AT_LEAST8(values, limit)	which of eight doubles are not below the limit, as eight bits
+ *	  BM25_AT_LEAST64(values, limit)	which of 64 doubles are not below the limit
+ *	  BM25_ZERO64(values)	sets 64 doubles to 0
+ *
+ *	  BM25_OWN_ADD		defined: the file has a bm25_add of its own
  *
  * All give the same bits: every operation is rounded once, as IEEE 754 says,
  * and no product is followed by a sum that a compiler could fuse with it.
  */
 #include <string.h>
+
+/* Marks where n > 0 documents lie: all between the first and the last when they are dense. */
+static inline void
+BM25_NAME(bm25_touch) (const uint32_t *docs, size_t n, uint32_t first, uint8_t *touched)
+{
+	uint32_t	low = (docs[0] - first) / 64;
+	uint32_t	high = (docs[n - 1] - first) / 64;
+
+	if (high - low <= 2 * n)
+		memset(touched + low, 1, high - low + 1);
+	else
+		for (size_t i = 0; i < n; i++)
+			touched[(docs[i] - first) / 64] = 1;
+}
+
+#ifndef BM25_OWN_ADD
 
 #define BM25_CHUNK 128			/* postings at a time: their norms and contributions stay in the cache */
 
@@ -76,17 +95,15 @@ BM25_NAME(bm25_add) (const uint32_t *docs, const uint32_t *tfs, size_t n, uint32
 			BM25_NAME(bm25_contribute) (rest, norms + i, weight, rounder, parts + i);
 		}
 		for (size_t j = 0; j < m; j++)
-		{
-			uint32_t	at = docs[j] - first;
-
-			scores[at] += parts[j];
-			touched[at / 64] = 1;
-		}
+			scores[docs[j] - first] += parts[j];
+		BM25_NAME(bm25_touch) (docs, m, first, touched);
 		docs += m;
 		tfs += m;
 		n -= m;
 	}
 }
+
+#endif
 
 static BM25_TARGET size_t
 BM25_NAME(bm25_collect) (double *scores, uint8_t *touched, const uint64_t *allowed, size_t nwords, double limit,
@@ -97,13 +114,12 @@ BM25_NAME(bm25_collect) (double *scores, uint8_t *touched, const uint64_t *allow
 	for (size_t word = 0; word < nwords; word++)
 	{
 		double	   *from = scores + word * 64;
-		uint64_t	found = 0;
+		uint64_t	found;
 
 		if (!touched[word])
 			continue;
 		touched[word] = 0;
-		for (int i = 0; i < 8; i++)
-			found |= (uint64_t) BM25_AT_LEAST8(from + i * 8, limit) << (i * 8);
+		found = BM25_AT_LEAST64(from, limit);
 		if (allowed != NULL)
 			found &= allowed[word];
 		for (; found != 0; found &= found - 1)
@@ -113,7 +129,7 @@ BM25_NAME(bm25_collect) (double *scores, uint8_t *touched, const uint64_t *allow
 			positions[n] = (uint32_t) (word * 64 + bit);
 			values[n++] = from[bit];
 		}
-		memset(from, 0, 64 * sizeof(double));
+		BM25_ZERO64(from);
 	}
 	return n;
 }

@@ -50,7 +50,9 @@ typedef struct ElacTermReader
 	uint32		nblocks;
 	const uint32 *last_docs;	/* by block */
 	double		bound;			/* what the term adds to a document at most */
+	double		typical;		/* what it adds to a document of average length that has it once */
 	double		window_bound;	/* in the window at hand */
+	uint32		per_window;		/* postings in a window of ELAC_WINDOW documents, on average, at least 1 */
 	uint32		bound_group;	/* group that group_bound is of */
 	double		group_bound;
 	/* where reading is */

@@ -21,11 +21,11 @@
 #include "base/kernels.h"
 #include "text/text_eval.h"
 
-/*
- * Looking one document up in a list costs as much as scoring so many postings
- * in bulk.
- */
-#define LOOKUP_COST 8
+/* Looking one document up in a list costs as much as scoring so many postings in bulk (measured). */
+#define LOOKUP_COST 10
+
+/* Of the documents whose essential terms do not make a candidate each by itself, one in so many is one. */
+#define CHANCE_CANDIDATES 16
 
 /* Thresholds less bounds are rounded: this much of them is given away. */
 #define LIMIT_SLACK 1e-12
@@ -55,6 +55,8 @@ typedef struct TextSearch
 	ElacCombiner *combiner;		/* NULL: fields are added */
 	ElacTermReader **terms;		/* that score; within a window by what they can add, most first */
 	uint32		nterms;
+	double		planned_for;	/* threshold that `planned` is for */
+	uint32		planned;		/* terms to be scored in bulk, as long as threshold and bounds stay */
 	double	   *rest;			/* rest[i]: what terms i, i + 1, ... add together at most */
 	ElacTermReader **rising;	/* the same terms by what they can add anywhere, least first */
 	uint32		nidle;			/* so many of them, from the first on, never bring a document into the heap */
@@ -90,7 +92,8 @@ search_open(TextSearch *search, ElacTextReader **readers, const ElacBm25Query *q
 			search->terms[search->nterms++] = &set->terms[i];
 	memcpy(search->rising, search->terms, search->nterms * sizeof(ElacTermReader *));
 	qsort(search->rising, search->nterms, sizeof(ElacTermReader *), compare_bounds);
-	search->rest = palloc((search->nterms + 1) * sizeof(double));
+	search->rest = palloc0((search->nterms + 1) * sizeof(double));
+	search->planned_for = -1;
 	search->nidle = 0;
 	search->idle_sum = 0;
 	search->surely = NULL;
@@ -135,24 +138,76 @@ order_terms(TextSearch *search, const ElacWindow *window)
 {
 	ElacTermReader **terms = search->terms;
 	uint32		present = search->nterms;
+	bool		changed = false;
 
 	for (uint32 i = 0; i < search->nterms; i++)
 	{
 		ElacTermReader *term = terms[i];
+		double		bound;
 		uint32		j = i;
 
 		elac_term_skip(term, window->first);
-		term->window_bound = elac_term_window_bound(term, search->query, window);
-		for (; j > 0 && terms[j - 1]->window_bound < term->window_bound; j--)
+		bound = elac_term_window_bound(term, search->query, window);
+		changed = changed || bound != term->window_bound;
+		term->window_bound = bound;
+		for (; j > 0 && terms[j - 1]->window_bound < bound; j--)
 			terms[j] = terms[j - 1];
 		terms[j] = term;
 	}
 	while (present > 0 && terms[present - 1]->window_bound == 0)
 		present--;
-	search->rest[present] = 0;
-	for (uint32 i = present; i > 0; i--)
-		search->rest[i - 1] = search->rest[i] + terms[i - 1]->window_bound;
+	if (changed)
+	{
+		search->rest[present] = 0;
+		for (uint32 i = present; i > 0; i--)
+			search->rest[i - 1] = search->rest[i] + terms[i - 1]->window_bound;
+		search->planned_for = -1;
+	}
 	return present;
+}
+
+/*
+ * How many of the window's terms to score in bulk: at least those without
+ * which no document reaches the threshold.  With each further one the limit
+ * that makes a candidate rises, and lists are left that candidates are looked
+ * up in; scoring costs by posting, looking up by candidate and list.
+ */
+static uint32
+plan_essential(TextSearch *search, uint32 present, double threshold)
+{
+	ElacTermReader **terms = search->terms;
+	uint32		least = present;
+	double		best = INFINITY;
+	double		scored = 0;
+
+	if (search->combiner != NULL || threshold <= 0)
+		return present;
+	if (search->planned_for == threshold)
+		return search->planned;
+	while (least > 0 && search->rest[least - 1] < threshold)
+		least--;
+	for (uint32 i = 0; i < least; i++)
+		scored += terms[i]->per_window;
+	for (uint32 n = least; n <= present; n++)
+	{
+		double		limit = threshold - search->rest[n];
+		double		candidates = scored / CHANCE_CANDIDATES;
+		double		cost;
+
+		for (uint32 i = 0; i < n; i++)
+			if (terms[i]->typical >= limit)
+				candidates += terms[i]->per_window;
+		cost = n == present ? scored : scored + candidates * LOOKUP_COST * (present - n);
+		if (cost < best)
+		{
+			best = cost;
+			search->planned = n;
+		}
+		if (n < present)
+			scored += terms[n]->per_window;
+	}
+	search->planned_for = threshold;
+	return search->planned;
 }
 
 /* Which documents of the window are allowed and may match; false when there is none. */
@@ -162,7 +217,13 @@ find_eligible(TextSearch *search, const ElacWindow *window)
 	uint64	   *eligible = search->eligible;
 	uint32		nwords = (window->ndocs + 63) / 64;
 	const uint64 *maybe;
+	ElacBitmap	counted;
 
+	if (search->allowed == NULL && search->matcher == NULL)
+	{
+		search->neligible = ELAC_WINDOW;
+		return true;
+	}
 	if (search->allowed != NULL)
 		memcpy(eligible, search->allowed->words + window->first / 64, nwords * sizeof(uint64));
 	else
@@ -177,9 +238,9 @@ find_eligible(TextSearch *search, const ElacWindow *window)
 			return false;
 		memcpy(eligible, maybe, nwords * sizeof(uint64));
 	}
-	search->neligible = 0;
-	for (uint32 i = 0; i < nwords; i++)
-		search->neligible += (uint32) __builtin_popcountll(eligible[i]);
+	counted.nbits = nwords * 64;
+	counted.words = eligible;
+	search->neligible = elac_bitmap_count(&counted);
 	return search->neligible > 0;
 }
 
@@ -275,17 +336,16 @@ search_window(TextSearch *search, const ElacWindow *window)
 {
 	double		threshold = elac_text_heap_threshold(search->heap);
 	uint32		present = order_terms(search, window);
-	uint32		essential = present;
+	uint32		essential;
 	uint64		postings = 0;
 	uint32		n;
 
 	if (present == 0 || search->rest[0] < threshold || !find_eligible(search, window))
 		return;
 	elac_text_counters.windows++;
-	while (search->combiner == NULL && essential > 0 && search->rest[essential - 1] < threshold)
-		essential--;
+	essential = plan_essential(search, present, threshold);
 	for (uint32 i = 0; i < essential; i++)
-		postings += (uint64) search->terms[i]->df * ELAC_WINDOW / search->set.ndocs;
+		postings += search->terms[i]->per_window;
 	if (search->combiner == NULL && (uint64) search->neligible * present * LOOKUP_COST < postings)
 	{
 		essential = 0;

@@ -73,6 +73,8 @@ elac_term_open(ElacTermReader *term, ElacTextReader *reader, const ElacBm25Query
 		n = elac_posting_list_impacts(term->list, ELAC_IMPACTS_LIST, 0, impacts);
 	}
 	term->bound = bound_of(term, query, impacts, n);
+	term->typical = wanted->weight / (1.0 + term->field->k1);
+	term->per_window = (uint32) ((uint64) term->df * ELAC_WINDOW / reader->footer.ndocs) + 1;
 	elac_text_counters.terms++;
 	return true;
 }

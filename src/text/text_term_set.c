@@ -46,7 +46,7 @@ elac_term_set_open(ElacTermSet *set, ElacTextReader **readers, const ElacBm25Que
 				continue;
 			*number = (int32) set->nterms++;
 		}
-	set->codes = palloc((Size) Max(nfields, 1) * ELAC_WINDOW);
+	set->codes = palloc((Size) Max(nfields, 1) * ELAC_WINDOW + ELAC_BM25_CODES_SLACK);
 	set->codes_first = palloc(Max(nfields, 1) * sizeof(ElacDoc));
 	for (int f = 0; f < nfields; f++)
 		set->codes_first[f] = ELAC_INVALID_DOC;

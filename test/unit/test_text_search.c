@@ -1,0 +1,637 @@
+/*
+ * test_text_search.c
+ *	  Searches, matches and the score of one document against a naive reading
+ *	  of the words: conditions, phrases, prefixes, labels, fields combined in
+ *	  every way, minimum numbers of words, filters, ties, any split into
+ *	  segments, every k.  To the bit.
+ *
+ * Conditions here have phrases of plain words only; the rest of tsquery is
+ * compared with the server's @@ where there is a server (test/t).
+ */
+#include "pgshim.h"
+
+#include <math.h>
+
+#include "test_text_corpus.h"
+
+#include "tsearch/ts_type.h"
+
+#define WORDS 24
+#define MAX_FIELDS 6
+#define MAX_COLUMNS 3
+#define MAX_ITEMS 40
+#define MAX_SOURCES 4
+
+/* A word of a document. */
+typedef struct Token
+{
+	uint8		word;
+	uint8		label;
+	uint16		position;
+} Token;
+
+typedef struct Doc
+{
+	int			ntokens;
+	Token	   *tokens;
+	bool		isnull;
+	ElacTermVector vector;
+} Doc;
+
+static ElacRng rng;
+static char spelling[WORDS][16];
+static int	words_by_bytes[WORDS];	/* in the order of terms */
+
+/* Words that are prefixes of each other. */
+static void
+make_words(void)
+{
+	for (int i = 0; i < WORDS; i++)
+		snprintf(spelling[i], sizeof(spelling[i]), "%c%.*s", 'a' + i % 4, i / 4, "bcdbcd");
+	for (int i = 0; i < WORDS; i++)
+		words_by_bytes[i] = i;
+	for (int i = 1; i < WORDS; i++)
+		for (int j = i; j > 0 && strcmp(spelling[words_by_bytes[j]], spelling[words_by_bytes[j - 1]]) < 0; j--)
+		{
+			int			swap = words_by_bytes[j];
+
+			words_by_bytes[j] = words_by_bytes[j - 1];
+			words_by_bytes[j - 1] = swap;
+		}
+}
+
+static bool
+word_is(int word, int wanted, bool prefix)
+{
+	return prefix ? strncmp(spelling[word], spelling[wanted], strlen(spelling[wanted])) == 0 : word == wanted;
+}
+
+/* The vector of one label of a document. */
+static void
+label_vector(const Doc *doc, int label, ElacTermVector *vector)
+{
+	memset(vector, 0, sizeof(*vector));
+	vector->isnull = doc->isnull;
+	vector->terms = palloc0(WORDS * sizeof(ElacTerm));
+	for (int w = 0; w < WORDS; w++)
+	{
+		ElacTerm   *term = &vector->terms[vector->nterms];
+		uint16	   *positions = palloc((doc->ntokens + 1) * sizeof(uint16));
+
+		for (int i = 0; i < doc->ntokens; i++)
+		{
+			const Token *token = &doc->tokens[i];
+
+			if (token->word != words_by_bytes[w] || token->label != label)
+				continue;
+			term->tf++;
+			if (term->npositions == 0 || positions[term->npositions - 1] != token->position)
+				positions[term->npositions++] = token->position;
+		}
+		if (term->tf == 0)
+			continue;
+		term->bytes = spelling[words_by_bytes[w]];
+		term->len = strlen(term->bytes);
+		term->positions = positions;
+		vector->length += term->tf;
+		vector->nterms++;
+	}
+}
+
+static void
+make_doc(Doc *doc, bool labelled)
+{
+	uint32		length = elac_rng_below(&rng, 12) == 0 ? elac_rng_below(&rng, 60) : elac_rng_below(&rng, 9);
+	uint16		position = 0;
+
+	memset(doc, 0, sizeof(*doc));
+	doc->isnull = elac_rng_below(&rng, 15) == 0;
+	doc->ntokens = doc->isnull ? 0 : (int) length;
+	doc->tokens = palloc((length + 1) * sizeof(Token));
+	for (int i = 0; i < doc->ntokens; i++)
+	{
+		double		u = elac_rng_double(&rng);
+
+		position += elac_rng_below(&rng, 9) == 0 ? elac_rng_below(&rng, 4) : 1;
+		doc->tokens[i].word = (uint8) (u * u * u * WORDS);
+		doc->tokens[i].label = labelled ? (uint8) elac_rng_below(&rng, ELAC_LABELS) : ELAC_LABEL_D;
+		doc->tokens[i].position = Max(position, 1);
+	}
+	label_vector(doc, ELAC_LABEL_D, &doc->vector);
+	if (labelled)
+	{
+		doc->vector.labels = palloc(3 * sizeof(ElacTermVector));
+		for (int label = 1; label < ELAC_LABELS; label++)
+			label_vector(doc, label, &doc->vector.labels[label - 1]);
+	}
+}
+
+/* ---- what is asked ---- */
+
+typedef struct Asked
+{
+	ElacBm25Query query;
+	ElacBm25Field fields[MAX_FIELDS];
+	/* by item of the condition */
+	int			word[MAX_ITEMS];
+	bool		prefix[MAX_ITEMS];
+	int			mask[MAX_ITEMS];
+	/* by field and term */
+	int			term_word[MAX_FIELDS][WORDS * 2];
+} Asked;
+
+static uint32
+field_term(const Asked *asked, int f, int word, bool prefix)
+{
+	for (uint32 t = 0; t < asked->fields[f].nterms; t++)
+		if (asked->term_word[f][t] == word && asked->fields[f].terms[t].prefix == prefix)
+			return t;
+	return UINT32_MAX;
+}
+
+/* Adds an item and what is below it; returns its number.  Right operands come first. */
+static uint32
+make_item(Asked *asked, int depth, bool in_phrase)
+{
+	TSQuery		condition = asked->query.condition;
+	uint32		number = (uint32) condition->size++;
+	QueryItem  *item = GETQUERY(condition) + number;
+	static const int8 opers[] = {OP_AND, OP_OR, OP_NOT, OP_PHRASE, OP_AND, OP_PHRASE};
+	int			oper = in_phrase ? OP_PHRASE : opers[elac_rng_below(&rng, lengthof(opers))];
+
+	memset(item, 0, sizeof(*item));
+	if (depth == 0 || condition->size > MAX_ITEMS / 2 || elac_rng_below(&rng, in_phrase ? 2 : 4) == 0)
+	{
+		double		u = elac_rng_double(&rng);
+
+		item->type = QI_VAL;
+		asked->word[number] = (int) (u * u * WORDS);
+		asked->prefix[number] = elac_rng_below(&rng, 6) == 0;
+		asked->mask[number] = elac_rng_below(&rng, 5) == 0 ? 1 + elac_rng_below(&rng, 15) : 0;
+		return number;
+	}
+	item->type = QI_OPR;
+	item->qoperator.oper = oper;
+	make_item(asked, depth - 1, oper == OP_PHRASE);
+	if (oper != OP_NOT)
+	{
+		uint32		left = make_item(asked, depth - 1, oper == OP_PHRASE);
+
+		item->qoperator.left = left - number;
+		item->qoperator.distance = (int16) elac_rng_below(&rng, 4);
+	}
+	return number;
+}
+
+static int
+compare_query_terms(const void *a, const void *b)
+{
+	const ElacBm25Term *x = a;
+	const ElacBm25Term *y = b;
+	int			order = elac_term_compare(x->bytes, x->len, y->bytes, y->len);
+
+	return order != 0 ? order : (int) x->prefix - (int) y->prefix;
+}
+
+/* Words and prefixes in all fields, a few left out of some. */
+static void
+make_query(Asked *asked, int ncolumns, bool labelled, int kind)
+{
+	int			chosen[WORDS * 2];
+	bool		used[WORDS * 2] = {0};
+	int			nwords = 0;
+
+	memset(asked, 0, sizeof(*asked));
+	asked->query.fields = asked->fields;
+	asked->query.combine = (ElacTextCombine) elac_rng_below(&rng, 3);
+	asked->query.condition = NULL;
+	if (kind == 2)
+	{
+		asked->query.condition = palloc0(HDRSIZETQ + MAX_ITEMS * 4 * sizeof(QueryItem));
+		make_item(asked, 4, false);
+		for (int i = 0; i < asked->query.condition->size; i++)
+			if (GETQUERY(asked->query.condition)[i].type == QI_VAL)
+				used[asked->word[i] * 2 + asked->prefix[i]] = true;
+	}
+	else
+		for (int i = 0; i < 1 + (int) elac_rng_below(&rng, 7); i++)
+			used[elac_rng_below(&rng, WORDS) * 2 + (elac_rng_below(&rng, 5) == 0)] = true;
+	for (int i = 0; i < WORDS * 2; i++)
+		if (used[i])
+			chosen[nwords++] = i;
+	asked->query.nslots = nwords;
+	asked->query.min_match = kind == 1 ? elac_rng_below(&rng, nwords + 2) : 0;
+	for (int c = 0; c < ncolumns; c++)
+	{
+		bool		has_labels = labelled && c == ncolumns - 1;
+		double		weight = elac_rng_below(&rng, 8) == 0 ? 0 : 0.5 + elac_rng_double(&rng) * 3;
+
+		for (int label = 0; label < (has_labels ? ELAC_LABELS : 1); label++)
+		{
+			int			f = asked->query.nfields++;
+			ElacBm25Field *field = &asked->fields[f];
+
+			field->column = c;
+			field->label = label;
+			field->k1 = elac_rng_below(&rng, 5) == 0 ? 0 : 1.2;
+			field->b = elac_rng_below(&rng, 5) == 0 ? 0 : 0.75;
+			field->weight = weight * (1 + label);
+			field->terms = palloc0(WORDS * 2 * sizeof(ElacBm25Term));
+			for (int i = 0; i < nwords; i++)
+			{
+				ElacBm25Term *term = &field->terms[field->nterms];
+
+				if (kind != 2 && elac_rng_below(&rng, 10) == 0)
+					continue;
+				term->bytes = spelling[chosen[i] / 2];
+				term->len = strlen(term->bytes);
+				term->prefix = chosen[i] % 2;
+				term->qtf = elac_rng_below(&rng, 6) == 0 && kind == 2 ? 0 : 1 + elac_rng_below(&rng, 2);
+				term->slot = i;
+				field->nterms++;
+			}
+			qsort(field->terms, field->nterms, sizeof(ElacBm25Term), compare_query_terms);
+			for (uint32 t = 0; t < field->nterms; t++)
+				for (int w = 0; w < WORDS; w++)
+					if (strlen(spelling[w]) == field->terms[t].len &&
+						memcmp(spelling[w], field->terms[t].bytes, field->terms[t].len) == 0)
+						asked->term_word[f][t] = w;
+		}
+	}
+	if (kind != 2)
+		return;
+	asked->query.operands = palloc(MAX_ITEMS * 4 * asked->query.nfields * sizeof(int32));
+	for (int i = 0; i < asked->query.condition->size; i++)
+		for (int f = 0; f < asked->query.nfields; f++)
+		{
+			bool		word = GETQUERY(asked->query.condition)[i].type == QI_VAL &&
+				(asked->mask[i] == 0 || (asked->mask[i] >> asked->fields[f].label & 1));
+
+			asked->query.operands[i * asked->query.nfields + f] =
+				word ? (int32) field_term(asked, f, asked->word[i], asked->prefix[i]) : -1;
+		}
+}
+
+/* ---- the naive answer ---- */
+
+static uint32
+naive_tf(const Doc *docs, const Asked *asked, int f, uint32 t)
+{
+	const ElacBm25Field *field = &asked->fields[f];
+	const Doc  *doc = &docs[field->column];
+	uint32		tf = 0;
+
+	for (int i = 0; i < doc->ntokens; i++)
+		tf += doc->tokens[i].label == field->label &&
+			word_is(doc->tokens[i].word, asked->term_word[f][t], field->terms[t].prefix);
+	return tf;
+}
+
+static bool
+naive_word_at(const Doc *doc, const Asked *asked, uint32 item, int position)
+{
+	for (int i = 0; i < doc->ntokens; i++)
+		if (word_is(doc->tokens[i].word, asked->word[item], asked->prefix[item]) &&
+			(asked->mask[item] == 0 || (asked->mask[item] >> doc->tokens[i].label & 1)) &&
+			(position < 0 || doc->tokens[i].position == position))
+			return true;
+	return false;
+}
+
+static int
+naive_width(const QueryItem *items, uint32 item)
+{
+	if (items[item].type == QI_VAL)
+		return 0;
+	return items[item].qoperator.distance + naive_width(items, item + 1) + naive_width(items, item + items[item].qoperator.left);
+}
+
+/* Does a phrase end at this position? */
+static bool
+naive_phrase(const Doc *doc, const Asked *asked, uint32 item, int end)
+{
+	const QueryItem *items = GETQUERY(asked->query.condition);
+
+	if (end < 1)
+		return false;
+	if (items[item].type == QI_VAL)
+		return naive_word_at(doc, asked, item, end);
+	return naive_phrase(doc, asked, item + 1, end) &&
+		naive_phrase(doc, asked, item + items[item].qoperator.left,
+					 end - items[item].qoperator.distance - naive_width(items, item + 1));
+}
+
+static bool
+naive_condition(const Doc *docs, int ncolumns, const Asked *asked, uint32 item)
+{
+	const QueryItem *node = GETQUERY(asked->query.condition) + item;
+
+	for (int c = 0; c < ncolumns && node->type == QI_VAL; c++)
+		if (naive_word_at(&docs[c], asked, item, -1))
+			return true;
+	if (node->type == QI_VAL)
+		return false;
+	if (node->qoperator.oper == OP_PHRASE)
+	{
+		for (int c = 0; c < ncolumns; c++)
+			for (int end = 1; end < 300; end++)
+				if (naive_phrase(&docs[c], asked, item, end))
+					return true;
+		return false;
+	}
+	if (node->qoperator.oper == OP_NOT)
+		return !naive_condition(docs, ncolumns, asked, item + 1);
+	if (node->qoperator.oper == OP_AND)
+		return naive_condition(docs, ncolumns, asked, item + 1) &&
+			naive_condition(docs, ncolumns, asked, item + node->qoperator.left);
+	return naive_condition(docs, ncolumns, asked, item + 1) ||
+		naive_condition(docs, ncolumns, asked, item + node->qoperator.left);
+}
+
+static bool
+naive_matches(const Doc *docs, int ncolumns, const Asked *asked)
+{
+	bool		seen[WORDS * 2] = {0};
+	uint32		n = 0;
+	bool		isnull = true;
+
+	for (int c = 0; c < ncolumns; c++)
+		isnull = isnull && docs[c].isnull;
+	if (asked->query.condition != NULL)
+		return !isnull && naive_condition(docs, ncolumns, asked, 0);
+	for (int f = 0; f < asked->query.nfields; f++)
+		for (uint32 t = 0; t < asked->fields[f].nterms; t++)
+		{
+			const ElacBm25Term *term = &asked->fields[f].terms[t];
+
+			if (term->weight > 0 && !seen[term->slot] && naive_tf(docs, asked, f, t) > 0)
+			{
+				seen[term->slot] = true;
+				n++;
+			}
+		}
+	return n >= Max(asked->query.min_match, 1);
+}
+
+/* Terms last to first: the order must not matter. */
+static double
+naive_score(const Doc *docs, int ncolumns, const Asked *asked)
+{
+	const ElacBm25Query *query = &asked->query;
+	double		sum[MAX_FIELDS] = {0};
+	float		freq[WORDS * 2] = {0};
+	float		weight[WORDS * 2] = {0};
+	double		score = 0;
+
+	if (!naive_matches(docs, ncolumns, asked))
+		return 0;
+	for (int f = 0; f < query->nfields; f++)
+	{
+		const ElacBm25Field *field = &asked->fields[f];
+		const ElacTermVector *vector = elac_terms_label(&docs[field->column].vector, field->label);
+		float		norm = field->norm[elac_length_encode(vector->length)];
+
+		for (uint32 t = field->nterms; t-- > 0;)
+		{
+			uint32		tf = naive_tf(docs, asked, f, t);
+			const ElacBm25Term *term = &field->terms[t];
+			int			lexeme = asked->term_word[f][t] * 2 + term->prefix;
+
+			if (tf == 0 || !(term->weight > 0))
+				continue;
+			if (query->combine == ELAC_COMBINE_BM25F)
+			{
+				freq[lexeme] += elac_bm25_tf(tf) / norm;
+				weight[lexeme] = term->weight;
+			}
+			else
+				sum[f] += elac_bm25_contribution(term->weight, elac_bm25_tf(tf), norm, query->rounder);
+		}
+	}
+	for (int i = WORDS * 2; i-- > 0;)
+		if (freq[i] > 0)
+			score += elac_bm25_contribution(weight[i], freq[i], query->k1, query->rounder);
+	for (int f = query->nfields; f-- > 0;)
+		score = query->combine == ELAC_COMBINE_MAX ? Max(score, sum[f]) : score + sum[f];
+	return score;
+}
+
+/* ---- segments ---- */
+
+static ElacTextReader *
+make_reader(Doc *docs, uint32 ndocs, int column, int stride, bool labelled)
+{
+	ElacTextWriter *writer = elac_text_writer_begin(labelled ? ELAC_TEXT_TSVECTOR : ELAC_TEXT_PLAIN, ELAC_TEXT_POSITIONS);
+	ElacSectionWriter out;
+	Built	   *built = palloc(sizeof(Built));
+
+	built_begin(&out);
+	for (uint32 d = 0; d < ndocs; d++)
+		elac_text_writer_add(writer, &docs[d * stride + column].vector);
+	elac_text_writer_finish(writer, NULL, ndocs, &out);
+	*built = built_end(&out);
+	return elac_text_open(&built->section, ndocs);
+}
+
+typedef struct Segments
+{
+	int			nsources;
+	int			ncolumns;
+	bool		labelled;		/* the last column */
+	uint32		ndocs;
+	Doc		   *docs;			/* all, ncolumns each */
+	uint32		first[MAX_SOURCES + 1];
+	ElacTextReader *columns[MAX_SOURCES][MAX_COLUMNS];
+} Segments;
+
+/* Rows lie in the order in which they were made, whatever segment has them. */
+static uint64
+row_place(void *arg, uint32 source, ElacDoc doc)
+{
+	return ((Segments *) arg)->first[source] + doc;
+}
+
+static void
+split(Segments *segments, int nsources)
+{
+	segments->nsources = nsources;
+	segments->first[0] = 0;
+	for (int s = 1; s < nsources; s++)
+		segments->first[s] = segments->first[s - 1] + elac_rng_below(&rng, segments->ndocs - segments->first[s - 1] + 1);
+	segments->first[nsources] = segments->ndocs;
+	for (int s = 0; s < nsources; s++)
+		for (int c = 0; c < segments->ncolumns; c++)
+			segments->columns[s][c] = make_reader(segments->docs + (Size) segments->first[s] * segments->ncolumns,
+												  segments->first[s + 1] - segments->first[s], c, segments->ncolumns,
+												  segments->labelled && c == segments->ncolumns - 1);
+}
+
+static void
+count_and_prepare(const Segments *segments, Asked *asked)
+{
+	for (int f = 0; f < asked->query.nfields; f++)
+	{
+		ElacBm25Field *field = &asked->fields[f];
+
+		memset(&field->stats, 0, sizeof(field->stats));
+		for (uint32 t = 0; t < field->nterms; t++)
+		{
+			uint64		df = 0;
+
+			field->terms[t].df = 0;
+			for (int s = 0; s < segments->nsources; s++)
+				field->terms[t].df += elac_text_term_df(elac_text_label(segments->columns[s][field->column], field->label),
+														&field->terms[t]);
+			for (uint32 d = 0; d < segments->ndocs; d++)
+				df += naive_tf(segments->docs + (Size) d * segments->ncolumns, asked, f, t) > 0;
+			CHECK_EQ(field->terms[t].df, df);
+		}
+		for (int s = 0; s < segments->nsources; s++)
+		{
+			ElacFieldStats stats = elac_text_stats(elac_text_label(segments->columns[s][field->column], field->label));
+
+			field->stats.ndocs += stats.ndocs;
+			field->stats.total_length += stats.total_length;
+		}
+	}
+	elac_bm25_prepare(&asked->query);
+}
+
+static int
+compare_wanted(const void *a, const void *b)
+{
+	const ElacTextHit *x = a;
+	const ElacTextHit *y = b;
+
+	if (x->score != y->score)
+		return x->score > y->score ? -1 : 1;
+	return (x->place > y->place) - (x->place < y->place);
+}
+
+static ElacBitmap
+new_bitmap(uint32 nbits)
+{
+	ElacBitmap	bitmap = {nbits, palloc0(Max(elac_bitmap_words(nbits), 1) * sizeof(uint64))};
+
+	return bitmap;
+}
+
+static void
+check_segments(Segments *segments, Asked *asked, uint32 k, const double *scores, const bool *matches, uint32 every)
+{
+	ElacTextHeap *heap = elac_text_heap_create(k);
+	ElacTextHit *wanted = palloc((segments->ndocs + 1) * sizeof(ElacTextHit));
+	ElacTextHit *hits;
+	uint32		nwanted = 0;
+	uint32		nhits;
+	long		failures = check_failures();
+
+	elac_text_heap_set_place(heap, row_place, segments);
+	for (int s = 0; s < segments->nsources; s++)
+	{
+		uint32		ndocs = segments->first[s + 1] - segments->first[s];
+		ElacBitmap	allowed = new_bitmap(ndocs);
+		ElacBitmap	out = new_bitmap(ndocs);
+		ElacTextReader *readers[MAX_FIELDS];
+
+		for (int f = 0; f < asked->query.nfields; f++)
+			readers[f] = elac_text_label(segments->columns[s][asked->fields[f].column], asked->fields[f].label);
+		for (uint32 d = 0; d < ndocs; d++)
+		{
+			uint32		row = segments->first[s] + d;
+
+			if (every > 0 && elac_rng_below(&rng, every) > 0)
+				continue;
+			elac_bitmap_set(&allowed, d);
+			if (!(scores[row] > 0))
+				continue;
+			wanted[nwanted].score = scores[row];
+			wanted[nwanted].place = row;
+			nwanted++;
+		}
+		elac_text_search(readers, &asked->query, every == 0 ? NULL : &allowed, s, heap);
+		if (k > 1)
+			continue;
+		elac_text_matches(readers, &asked->query, &out);
+		for (uint32 d = 0; d < ndocs && check_failures() == failures; d++)
+			CHECK_EQ(elac_bitmap_get(&out, d), matches[segments->first[s] + d]);
+	}
+	qsort(wanted, nwanted, sizeof(ElacTextHit), compare_wanted);
+	nwanted = Min(nwanted, k);
+	hits = elac_text_heap_finish(heap, &nhits);
+	CHECK_EQ(nhits, nwanted);
+	for (uint32 i = 0; i < Min(nhits, nwanted) && check_failures() == failures; i++)
+	{
+		CHECK(memcmp(&hits[i].score, &wanted[i].score, sizeof(double)) == 0);
+		CHECK_EQ(hits[i].place, wanted[i].place);
+	}
+}
+
+static void
+test_queries(uint64 seed, uint32 ndocs, int ncolumns, bool labelled, int nqueries)
+{
+	static const uint32 ks[] = {1, 2, 10, 100, 1000, 10000, UINT32_MAX};
+	static const uint32 everies[] = {0, 1, 2, 30, 1500};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "test", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Segments	segments;
+	double	   *scores = palloc(ndocs * sizeof(double));
+	bool	   *matches = palloc(ndocs * sizeof(bool));
+
+	elac_rng_seed(&rng, seed);
+	memset(&segments, 0, sizeof(segments));
+	segments.ncolumns = ncolumns;
+	segments.labelled = labelled;
+	segments.ndocs = ndocs;
+	segments.docs = palloc((Size) ndocs * ncolumns * sizeof(Doc));
+	for (uint32 i = 0; i < ndocs * ncolumns; i++)
+		make_doc(&segments.docs[i], labelled && (int) (i % ncolumns) == ncolumns - 1);
+	for (int q = 0; q < nqueries; q++)
+	{
+		Asked		asked;
+		long		failures = check_failures();
+
+		if (q % 8 == 0)
+			split(&segments, 1 + elac_rng_below(&rng, MAX_SOURCES));
+		make_query(&asked, ncolumns, labelled, q % 3);
+		count_and_prepare(&segments, &asked);
+		for (uint32 d = 0; d < ndocs; d++)
+		{
+			const Doc  *docs = segments.docs + (Size) d * ncolumns;
+			ElacTermVector vectors[MAX_FIELDS];
+			double		score;
+
+			for (int f = 0; f < asked.query.nfields; f++)
+				vectors[f] = docs[asked.fields[f].column].vector;
+			scores[d] = naive_score(docs, ncolumns, &asked);
+			matches[d] = naive_matches(docs, ncolumns, &asked);
+			score = elac_bm25_score(&asked.query, vectors);
+			if (check_failures() > failures)
+				break;
+			CHECK(memcmp(&score, &scores[d], sizeof(double)) == 0);
+			CHECK_EQ(elac_bm25_matches(&asked.query, vectors), matches[d]);
+		}
+		for (int i = 0; i < lengthof(ks); i++)
+			check_segments(&segments, &asked, ks[i], scores, matches, everies[(q + i) % lengthof(everies)]);
+		if (check_failures() > failures)
+		{
+			printf("seed %d, query %d, kind %d, combine %d\n", (int) seed, q, q % 3, asked.query.combine);
+			break;
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+int
+main(void)
+{
+	pgshim_init();
+	make_words();
+	test_queries(1, 40, 1, false, 60);
+	test_queries(2, 300, 1, true, 60);
+	test_queries(3, 300, 3, true, 60);
+	test_queries(4, 20000, 1, false, 12);
+	test_queries(5, 9000, 2, true, 12);
+	return check_done();
+}
