@@ -113,9 +113,9 @@ typedef struct ElacKernels
 	 * The same with the high bits of some values apart (base/patched.h): bit i
 	 * of where says that value i has more, (the next of high) << width.  n is
 	 * at most 256, where has no bits from n on; high has ELAC_PATCH_SLACK
-	 * values behind its last that may be read.
+	 * values behind its last that may be read.  Returns how many were used.
 	 */
-	void		(*unpack_patched) (const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
+	size_t		(*unpack_patched) (const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
 								   const uint32_t *high, uint32_t *values);
 
 	/*

@@ -83,23 +83,23 @@ extern void elac_lut_blank(const float *q, size_t n, uint8_t *lut, ElacLutTerms 
 
 /* kernels_unpack.c */
 extern void elac_unpack_scalar(const uint8_t *src, size_t n, unsigned width, uint32_t add, uint32_t *values);
-extern void elac_unpack_patched_scalar(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
-									   const uint32_t *high, uint32_t *values);
+extern size_t elac_unpack_patched_scalar(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
+										 const uint32_t *high, uint32_t *values);
 extern bool elac_gaps_to_docs_scalar(uint32_t *values, size_t n, uint32_t base);
 #ifdef ELAC_KERNELS_X86
 extern void elac_unpack_avx2(const uint8_t *src, size_t n, unsigned width, uint32_t add, uint32_t *values);
-extern void elac_unpack_patched_avx2(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
-									   const uint32_t *high, uint32_t *values);
+extern size_t elac_unpack_patched_avx2(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
+										 const uint32_t *high, uint32_t *values);
 extern bool elac_gaps_to_docs_avx2(uint32_t *values, size_t n, uint32_t base);
 extern void elac_unpack_avx512(const uint8_t *src, size_t n, unsigned width, uint32_t add, uint32_t *values);
-extern void elac_unpack_patched_avx512(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
-									   const uint32_t *high, uint32_t *values);
+extern size_t elac_unpack_patched_avx512(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
+										 const uint32_t *high, uint32_t *values);
 extern bool elac_gaps_to_docs_avx512(uint32_t *values, size_t n, uint32_t base);
 #endif
 #ifdef ELAC_KERNELS_ARM
 extern void elac_unpack_neon(const uint8_t *src, size_t n, unsigned width, uint32_t add, uint32_t *values);
-extern void elac_unpack_patched_neon(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
-									   const uint32_t *high, uint32_t *values);
+extern size_t elac_unpack_patched_neon(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
+										 const uint32_t *high, uint32_t *values);
 extern bool elac_gaps_to_docs_neon(uint32_t *values, size_t n, uint32_t base);
 #endif
 

@@ -22,20 +22,23 @@ elac_unpack_scalar(const uint8_t *src, size_t n, unsigned width, uint32_t add, u
 }
 
 /* Adds the high parts to values that are unpacked already. */
-static inline void
+static inline size_t
 unpack_add_high(unsigned width, const uint64_t where[4], const uint32_t *high, uint32_t *values)
 {
+	const uint32_t *first = high;
+
 	for (int word = 0; word < 4; word++)
 		for (uint64_t bits = where[word]; bits != 0; bits &= bits - 1)
 			values[word * 64 + __builtin_ctzll(bits)] += *high++ << width;
+	return (size_t) (high - first);
 }
 
-void
+size_t
 elac_unpack_patched_scalar(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
 						   const uint32_t *high, uint32_t *values)
 {
 	elac_unpack_scalar(src, n, width, add, values);
-	unpack_add_high(width, where, high, values);
+	return unpack_add_high(width, where, high, values);
 }
 
 bool
@@ -103,12 +106,12 @@ elac_unpack_avx2(const uint8_t *src, size_t n, unsigned width, uint32_t add, uin
 	}
 }
 
-UNPACK_AVX2 void
+UNPACK_AVX2 size_t
 elac_unpack_patched_avx2(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
 						 const uint32_t *high, uint32_t *values)
 {
 	elac_unpack_avx2(src, n, width, add, values);
-	unpack_add_high(width, where, high, values);
+	return unpack_add_high(width, where, high, values);
 }
 
 /*
@@ -162,7 +165,7 @@ elac_gaps_to_docs_avx2(uint32_t *values, size_t n, uint32_t base)
 }
 
 /* Sixteen values a register; the high parts of those that have some are spread over it. */
-static inline UNPACK_AVX512 void
+static inline UNPACK_AVX512 size_t
 avx512_unpack_patched(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t *where,
 					  const uint32_t *high, uint32_t *values)
 {
@@ -176,6 +179,7 @@ avx512_unpack_patched(const uint8_t *src, size_t n, unsigned width, uint32_t add
 	const __m512i plus = _mm512_set1_epi32((int) add);
 	const __m128i up = _mm_cvtsi32_si128((int) width);
 	const __mmask64 group = width == 32 ? ~(__mmask64) 0 : ((__mmask64) 1 << (2 * width)) - 1;
+	const uint32_t *first = high;
 
 	for (size_t i = 0; i < n; i += 16)
 	{
@@ -197,6 +201,7 @@ avx512_unpack_patched(const uint8_t *src, size_t n, unsigned width, uint32_t add
 		_mm512_mask_storeu_epi32(values + i, whole ? (__mmask16) 0xFFFF : (__mmask16) ((1u << (n - i)) - 1), value);
 		src += 2 * width;
 	}
+	return (size_t) (high - first);
 }
 
 UNPACK_AVX512 void
@@ -205,11 +210,11 @@ elac_unpack_avx512(const uint8_t *src, size_t n, unsigned width, uint32_t add, u
 	avx512_unpack_patched(src, n, width, add, NULL, NULL, values);
 }
 
-UNPACK_AVX512 void
+UNPACK_AVX512 size_t
 elac_unpack_patched_avx512(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
 						   const uint32_t *high, uint32_t *values)
 {
-	avx512_unpack_patched(src, n, width, add, where, high, values);
+	return avx512_unpack_patched(src, n, width, add, where, high, values);
 }
 
 UNPACK_AVX512 bool
@@ -302,12 +307,12 @@ elac_unpack_neon(const uint8_t *src, size_t n, unsigned width, uint32_t add, uin
 	}
 }
 
-void
+size_t
 elac_unpack_patched_neon(const uint8_t *src, size_t n, unsigned width, uint32_t add, const uint64_t where[4],
 						 const uint32_t *high, uint32_t *values)
 {
 	elac_unpack_neon(src, n, width, add, values);
-	unpack_add_high(width, where, high, values);
+	return unpack_add_high(width, where, high, values);
 }
 
 bool

@@ -131,7 +131,7 @@ patched_header(const uint8_t **src, const uint8_t *end, size_t n, PatchedHeader 
 	return true;
 }
 
-/* Which values have patches, as bits; false when positions do not ascend below n, or bits are not as many. */
+/* Which values have patches, as bits below n (how many is not checked); false when positions do not ascend. */
 static bool
 patched_where(const uint8_t *src, size_t n, unsigned npatches, uint64_t where[ELAC_PATCHED_VALUES / 64])
 {
@@ -161,9 +161,17 @@ patched_where(const uint8_t *src, size_t n, unsigned npatches, uint64_t where[EL
 		return count == 0 && src[npatches - 1] < n;
 	}
 	memcpy(where, src, bitmap);
-	for (int i = 0; i < ELAC_PATCHED_VALUES / 64; i++)
-		count += (unsigned) __builtin_popcountll(where[i]);
-	return count == npatches && (n == ELAC_PATCHED_VALUES || where[n / 64] >> (n % 64) == 0);
+	return n == ELAC_PATCHED_VALUES || where[n / 64] >> (n % 64) == 0;
+}
+
+/* Values to which add was added have not passed 2^32; only full width lets them. */
+static bool
+patched_no_overflow(const uint32_t *values, size_t n, uint32_t add)
+{
+	for (size_t i = 0; i < n; i++)
+		if (values[i] < add)
+			return false;
+	return true;
 }
 
 bool
@@ -182,15 +190,16 @@ elac_patched_read(const uint8_t **src, const uint8_t *end, size_t n, uint32_t ad
 	if (header.npatches == 0)
 	{
 		kernels->unpack(low, n, header.width, add, values);
-		return true;
+		return header.width < 32 || patched_no_overflow(values, n, add);
 	}
 	if (!patched_where(*src, n, header.npatches, where))
 		return false;
 	*src += patched_where_bytes(n, header.npatches);
 	kernels->unpack(*src, header.npatches, header.high_width, 0, high);
 	*src += elac_bitpack_bytes(header.npatches, header.high_width);
-	kernels->unpack_patched(low, n, header.width, add, where, high, values);
-	return true;
+	if (kernels->unpack_patched(low, n, header.width, add, where, high, values) != header.npatches)
+		return false;
+	return header.width + header.high_width < 32 || patched_no_overflow(values, n, add);
 }
 
 bool

@@ -30,8 +30,8 @@
 extern size_t elac_patched_write(const uint32_t *values, size_t n, uint8_t *dst);
 
 /*
- * Reads n values at *src, adds add to each (modulo 2^32) and advances *src.
- * False when the bytes up to end are not a frame of n values.
+ * Reads n values at *src, adds add to each and advances *src.  False when the
+ * bytes up to end are not a frame of n values, or a sum would not fit 32 bits.
  */
 extern bool elac_patched_read(const uint8_t **src, const uint8_t *end, size_t n, uint32_t add, uint32_t *values);
 

@@ -479,14 +479,7 @@ read_docs(const ElacPostingList *list, uint32 block, const uint8 **src, const ui
 static void
 read_tfs(const ElacPostingList *list, const uint8 *src, const uint8 *end, uint32 n, uint32 *tfs)
 {
-	uint32		lowest = UINT32_MAX;
-
 	if (!elac_patched_read(&src, end, n, 1, tfs) || src != end)
-		list_corrupted(list, "A block");
-	/* tf - 1 = 2^32 - 1 would come out as 0 */
-	for (uint32 i = 0; i < n; i++)
-		lowest = Min(lowest, tfs[i]);
-	if (lowest == 0)
 		list_corrupted(list, "A block");
 }
 
@@ -778,7 +771,8 @@ collect_positions(ElacPostingList *list, uint32 block, ElacPosting *postings, El
 			to->values = repalloc_huge(to->values, room * sizeof(uint16));
 		to->room = room;
 	}
-	memcpy(to->values + to->n, source->positions, total * sizeof(uint16));
+	if (total > 0)
+		memcpy(to->values + to->n, source->positions, total * sizeof(uint16));
 	for (uint32 i = 0; i < n; i++)
 		postings[i].where = elac_posting_where(to->n + source->positions_first[i],
 											   source->positions_first[i + 1] - source->positions_first[i]);

@@ -688,7 +688,7 @@ check_unpack(const ElacKernels *k, size_t n, unsigned width, const Guarded *area
 		/* all bits shifted out, where the width is the word's: no writer makes that */
 		if (width < 32)
 		{
-			k->unpack_patched(packed, n, width, 1, where, high, got);
+			CHECK_EQ(k->unpack_patched(packed, n, width, 1, where, high, got), nhigh);
 			scalar->unpack_patched(packed, n, width, 1, where, high, want);
 			CHECK(memcmp(got, want, n * sizeof(uint32_t)) == 0);
 		}
@@ -740,6 +740,66 @@ check_integers(const ElacKernels *k, const Guarded *area)
 	}
 	for (size_t n = 0; n <= 140; n++)
 		check_gaps(k, n, area);
+}
+
+/* Scores of postings and their collection: the scalar kernels' to the bit, nothing read or written outside. */
+static void
+check_bm25(const ElacKernels *k, const Guarded *area, size_t nwords, size_t n)
+{
+	const ElacKernels *truth = elac_kernels_by_name("scalar");
+	size_t		ndocs = nwords * 64;
+	double	   *scores = guarded_last(&area[0], ndocs * sizeof(double));
+	uint8_t    *codes = guarded_last(&area[1], ndocs + ELAC_BM25_CODES_SLACK);
+	uint32_t   *docs = guarded_last(&area[2], n * sizeof(uint32_t));
+	uint32_t   *tfs = guarded_last(&area[3], n * sizeof(uint32_t));
+	static double want[4096],
+				values[4096],
+				want_values[4096];
+	static uint32_t positions[4096],
+				want_positions[4096];
+	uint64_t	allowed[64];
+	uint8_t		touched[64] = {0};
+	uint8_t		want_touched[64] = {0};
+	float		norm[256];
+	uint32_t	first = (uint32_t) elac_rng_below(&rng, 1000) * 64;
+	double		rounder = 0x1.8p2;
+	double		limit;
+	size_t		found,
+				want_found;
+
+	for (size_t i = 0; i < ndocs + ELAC_BM25_CODES_SLACK; i++)
+		codes[i] = (uint8_t) elac_rng_u64(&rng);
+	for (size_t i = 0; i < 256; i++)
+		norm[i] = (float) i / 40;
+	for (size_t i = 0; i < 64; i++)
+		allowed[i] = elac_rng_u64(&rng);
+	memset(scores, 0, ndocs * sizeof(double));
+	memset(want, 0, sizeof(want));
+	for (int term = 0; term < 5; term++)
+	{
+		float		weight = (float) elac_rng_double(&rng) * 9;
+
+		for (size_t i = 0; i < n; i++)
+		{
+			docs[i] = first + (uint32_t) (i * ndocs / n + elac_rng_below(&rng, ndocs / n));
+			tfs[i] = term == 4 ? (uint32_t) elac_rng_u64(&rng) | 1 : 1 + (uint32_t) elac_rng_below(&rng, 20);
+		}
+		k->bm25_add(docs, tfs, n, first, codes, norm, weight, rounder, scores, touched);
+		truth->bm25_add(docs, tfs, n, first, codes, norm, weight, rounder, want, want_touched);
+	}
+	CHECK(memcmp(scores, want, ndocs * sizeof(double)) == 0);
+	for (size_t i = 0; i < nwords; i++)
+		CHECK(touched[i] >= want_touched[i]);
+	limit = elac_rng_below(&rng, 2) ? 0x1p-50 : elac_rng_double(&rng) * 20;
+	found = k->bm25_collect(scores, touched, n % 2 ? allowed : NULL, nwords, limit, positions, values);
+	want_found = truth->bm25_collect(want, want_touched, n % 2 ? allowed : NULL, nwords, limit, want_positions, want_values);
+	CHECK_EQ(found, want_found);
+	CHECK(memcmp(positions, want_positions, want_found * sizeof(uint32_t)) == 0);
+	CHECK(memcmp(values, want_values, want_found * sizeof(double)) == 0);
+	for (size_t i = 0; i < ndocs; i++)
+		CHECK(scores[i] == 0);
+	for (size_t i = 0; i < nwords; i++)
+		CHECK(touched[i] == 0);
 }
 
 static void
@@ -795,6 +855,9 @@ check_implementation(const ElacKernels *k, const Guarded *area)
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 			check_ip_packed(k, width, lengths[i], area);
 	}
+	for (size_t n = 1; n <= 128; n += 1 + n / 9)
+		for (size_t nwords = (n + 63) / 64; nwords <= 16; nwords += 5)
+			check_bm25(k, area, nwords, n);
 }
 
 /* Forced by the environment: an unknown or missing name gives the best. */

@@ -40,6 +40,16 @@ round_trip(const uint32_t *values, size_t n)
 	CHECK(len <= 1 + elac_bitpack_bytes(n, elac_bitpack_width(values, n)));
 	for (uint32_t add = 0; add < 2; add++)
 	{
+		bool		fits = true;
+
+		for (size_t i = 0; i < n; i++)
+			fits &= values[i] <= UINT32_MAX - add;
+		if (!fits)
+		{
+			src = exact;
+			CHECK(!elac_patched_read(&src, exact + len, n, add, got));
+			continue;
+		}
 		got[n] = 0xEEEEEEEE;
 		src = exact;
 		CHECK(elac_patched_read(&src, exact + len, n, add, got));
@@ -109,6 +119,14 @@ main(void)
 			}
 		damaged(n);
 	}
+
+	/* the largest value has no room for one more */
+	for (int i = 0; i < 128; i++)
+		values[i] = i == 77 ? UINT32_MAX : 3;
+	round_trip(values, 128);
+	for (int i = 0; i < 128; i++)
+		values[i] = UINT32_MAX - (i == 99);
+	round_trip(values, 128);
 
 	/* a few large ones cost what they need, and not their width for all */
 	memset(values, 0, sizeof(values));
