@@ -125,8 +125,10 @@ def measure_variant(connection, name, data, variant):
     found = search(connection, questions)
     judge = Judge(data)
     got = judge.marks({i: [r for r in rows if r[1] > 0] for i, rows in found.items()})[mark]
-    good = abs(got - reference) <= variant.within
-    print(f"{name}, {variant.name}: {mark} {got:.4f}, reference {reference:.4f} +- {variant.within}: {'ok' if good else 'NOT OK'}", flush=True)
+    # a share of 500 questions moves by .002 with one of them
+    within = variant.within if mark == "ndcg_at_10" else 0.005
+    good = abs(got - reference) <= within
+    print(f"{name}, {variant.name}: {mark} {got:.4f}, reference {reference:.4f} +- {within}: {'ok' if good else 'NOT OK'}", flush=True)
     if variant.options:
         return good     # to_tsvector() has no such lexemes
     exact = Exact(bags(connection, variant.config, texts))
