@@ -5,6 +5,7 @@ CREATE TABLE choice (id int PRIMARY KEY, v vector(32), h halfvec(8), title text,
 INSERT INTO choice SELECT i, (SELECT array_agg(sin(i * j)::real) FROM generate_series(1, 32) j)::vector, (SELECT array_agg(cos(i * j)::real) FROM generate_series(1, 8) j)::halfvec,
 	'title w' || i % 97, 'word w' || i % 501 || ' u' || i, i % 1000, i, ARRAY['t' || i % 3, 'u' || i % 800], repeat('filler ', 20)
 	FROM generate_series(1, 8000) i;
+SET default_text_search_config = 'pg_catalog.english';
 CREATE INDEX choice_idx ON choice USING elacsym (v, title, body, n, price, tags);
 CREATE INDEX choice_half ON choice USING elacsym (h halfvec_cosine_ops);
 ANALYZE choice;
@@ -43,9 +44,18 @@ SELECT q, scan_of(q) FROM unnest(ARRAY[
 	$$SELECT * FROM choice WHERE id = 7$$,
 	$$SELECT count(*) FROM choice WHERE n > 3$$,
 	$$SELECT id FROM choice ORDER BY v <+> (SELECT v FROM choice WHERE id = 7) LIMIT 10$$,
-	$$SELECT id FROM choice WHERE id = 7 ORDER BY h <=> '[1,2,3,4,5,6,7,8]'$$]) q;
+	$$SELECT id FROM choice WHERE id = 7 ORDER BY h <=> '[1,2,3,4,5,6,7,8]'$$,
+	-- texts that match: to analyse each row's text is what a sequential scan costs
+	$$SELECT count(*) FROM choice WHERE body @@ 'w7'::tsquery$$,
+	$$SELECT count(*) FROM choice WHERE body @@ '!w7'::tsquery$$,
+	$$SELECT count(*) FROM choice WHERE body @@ 'word & !w7'::tsquery AND n < 500$$,
+	$$SELECT id FROM choice WHERE to_tsvector('english', body) @@ 'word | w7'::tsquery ORDER BY body <@> 'u70' LIMIT 10$$,
+	$$SELECT id FROM choice WHERE body @@ 'w7'::tsquery OR n = 3 ORDER BY v <-> (SELECT v FROM choice WHERE id = 7) LIMIT 10$$,
+	$$SELECT id FROM choice WHERE id = 7 AND body @@ 'word'::tsquery$$,
+	$$SELECT id FROM choice WHERE id = 7 ORDER BY body <@> 'word'$$,
+	$$SELECT count(*) FROM choice WHERE to_tsvector('simple', body) @@ 'w7'::tsquery$$]) q;
 
--- few rows: a sequential scan is exact, and cheaper than lists; to analyse the texts again is not
+-- few rows: a sequential scan is exact, and cheaper
 CREATE TABLE few (id int, h halfvec(8), body text);
 INSERT INTO few SELECT id, h, body FROM choice WHERE id <= 20;
 CREATE INDEX few_idx ON few USING elacsym (h, body);

@@ -275,20 +275,24 @@ elac_cost_rows_wanted(PlannerInfo *root, RelOptInfo *rel, double found)
 }
 
 /*
- * The sequential scan that sorts is the ordered scan's rival, and the planner
- * does not know what its distances cost when the operator is not ours.  The
- * rival cannot be made dearer; so the index is made cheaper in proportion.
+ * The rival is a sequential scan that sorts, or that evaluates conditions, and
+ * the planner does not know what distances cost when the operator is not ours,
+ * nor scores, nor texts that are analysed for @@.  The rival cannot be made
+ * dearer; so the index is made cheaper in proportion.
  */
 static double
 cost_currency(PlannerInfo *root, RelOptInfo *rel, OpExpr *order, const CostShape *shape)
 {
-	QualCost	charged;
+	QualCost	charged = {0};
 	QualCost	quals;
-	double		unseen;
+	double		unseen = rel->tuples * shape->conditions.unseen;
 	double		seen;
 
-	cost_qual_eval_node(&charged, (Node *) order, root);
-	unseen = rel->rows * (shape->distance - charged.per_tuple);
+	if (order != NULL)
+	{
+		cost_qual_eval_node(&charged, (Node *) order, root);
+		unseen += rel->rows * Max(shape->distance - charged.per_tuple, 0);
+	}
 	if (unseen <= 0)
 		return 1;
 	cost_qual_eval(&quals, rel->baserestrictinfo, root);
@@ -313,10 +317,11 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, const Ela
 	shape.conditions = *conditions;
 	cost_shape(root, index, order, &shape);
 	found = clamp_row_est(shape.docs * conditions->selectivity);
-	*startup_cost = cost_open(&shape);
+	currency = cost_currency(root, index->rel, order, &shape);
+	*startup_cost = currency * cost_open(&shape);
 	if (order == NULL)
 	{
-		*total_cost = *startup_cost + ELAC_COST_NS(found * TID_NS);
+		*total_cost = *startup_cost + currency * ELAC_COST_NS(found * TID_NS);
 		return;
 	}
 
@@ -327,7 +332,6 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, const Ela
 		wanted = found;
 	else
 		wanted = Min(found, LIKELY_ROWS);
-	currency = cost_currency(root, index->rel, order, &shape);
 	if (shape.text)
 	{
 		first = currency * cost_text(&shape, first_rows);
@@ -340,7 +344,6 @@ elac_cost_query(PlannerInfo *root, IndexOptInfo *index, OpExpr *order, const Ela
 		at_limit = currency * cost_vector(&shape, first_rows, wanted);
 		all = currency * cost_vector(&shape, first_rows, found);
 	}
-	*startup_cost *= currency;
 	if (shape.snapshot != NULL)
 		elac_snapshot_release(shape.snapshot);
 	/* who says how many rows he takes has them from the first batch */

@@ -59,6 +59,7 @@ match_text(const ElacTarget *target, Node *node, ElacMatchCondition *match)
 	ElacTextType type;
 
 	match->column = match_column(target, node, &type);
+	match->value = node;
 	match->analysed = true;
 	return match->column >= 0 && type == ELAC_TEXT_PLAIN;
 }
@@ -72,6 +73,7 @@ match_vector(const ElacTarget *target, Node *node, ElacMatchCondition *match)
 	ElacTextType type;
 
 	match->column = match_column(target, node, &type);
+	match->value = node;
 	match->analysed = false;
 	if (match->column >= 0)
 		return type == ELAC_TEXT_TSVECTOR;

@@ -32,6 +32,7 @@ typedef struct ElacMatchCondition
 	bool		analysed;		/* a text, analysed for the condition; else a tsvector */
 	bool		by_words;		/* the argument is a text, to be analysed like plainto_tsquery() does */
 	Oid			config;			/* of the analysis; InvalidOid: the session's */
+	Node	   *value;			/* the text or tsvector */
 	Node	   *argument;
 } ElacMatchCondition;
 

@@ -27,10 +27,11 @@
 #define GUESS_TERMS 4.0
 #define GUESS_POSTINGS 0.1
 
-/* The operator's work, measured (am/README.md). */
-#define SCORE_NS 1500.0
-#define SCORE_BYTE_NS 18.0
+/* The operators' work, measured (am/README.md). */
+#define SCORE_NS 1000.0
+#define SCORE_BYTE_NS 9.5
 #define SCORE_TSVECTOR_BYTE_NS 1.0
+#define TO_TSVECTOR_BYTE_NS 135.0
 #define UNKNOWN_WIDTH 500
 
 /* The value that an expression is likely to have, NULL when it is not known, or NULL. */
@@ -97,6 +98,31 @@ match_share(IndexOptInfo *index, const ElacMatchCondition *match, Const *argumen
 	return condition_share(query, 0, postings);
 }
 
+/* Average bytes of a value, or of all elements of ARRAY[column, ...]. */
+static double
+value_width(PlannerInfo *root, Node *value)
+{
+	double		width = 0;
+	ListCell   *cell;
+
+	value = strip_implicit_coercions(value);
+	if (IsA(value, ArrayExpr))
+	{
+		foreach(cell, ((ArrayExpr *) value)->elements)
+			width += value_width(root, lfirst(cell));
+		return width;
+	}
+	if (IsA(value, Var))
+	{
+		Var		   *var = (Var *) value;
+		RelOptInfo *rel = find_base_rel(root, var->varno);
+
+		if (var->varattno >= rel->min_attr && var->varattno <= rel->max_attr)
+			width = rel->attr_widths[var->varattno - rel->min_attr];
+	}
+	return width > 0 ? width : UNKNOWN_WIDTH;
+}
+
 /* A condition by itself with @@, which is the index's when a tree of others is not. */
 static bool
 clause_is_match(Node *clause)
@@ -121,6 +147,13 @@ conditions_add_match(PlannerInfo *root, IndexOptInfo *index, const ElacTarget *t
 	{
 		cost->nunserved++;
 		return true;
+	}
+	if (match.analysed)
+	{
+		QualCost	charged;
+
+		cost_qual_eval_node(&charged, clause, root);
+		cost->unseen += Max(ELAC_COST_NS(value_width(root, match.value) * TO_TSVECTOR_BYTE_NS) - charged.per_tuple, 0);
 	}
 	argument = match.by_words ? NULL : cost_constant(root, match.argument);
 	if (argument == NULL)
@@ -180,36 +213,11 @@ elac_text_cost_order(PlannerInfo *root, OpExpr *order, double *nterms, double *p
 	}
 }
 
-/* Average bytes of a value, or of all elements of ARRAY[column, ...]. */
-static double
-score_width(PlannerInfo *root, Node *value)
-{
-	double		width = 0;
-	ListCell   *cell;
-
-	value = strip_implicit_coercions(value);
-	if (IsA(value, ArrayExpr))
-	{
-		foreach(cell, ((ArrayExpr *) value)->elements)
-			width += score_width(root, lfirst(cell));
-		return width;
-	}
-	if (IsA(value, Var))
-	{
-		Var		   *var = (Var *) value;
-		RelOptInfo *rel = find_base_rel(root, var->varno);
-
-		if (var->varattno >= rel->min_attr && var->varattno <= rel->max_attr)
-			width = rel->attr_widths[var->varattno - rel->min_attr];
-	}
-	return width > 0 ? width : UNKNOWN_WIDTH;
-}
-
 Cost
 elac_text_cost_score(PlannerInfo *root, OpExpr *order)
 {
 	Node	   *value = linitial(order->args);
 	bool		vectors = exprType(value) == TSVECTOROID || exprType(value) == TSVECTORARRAYOID;
 
-	return ELAC_COST_NS(SCORE_NS + score_width(root, value) * (vectors ? SCORE_TSVECTOR_BYTE_NS : SCORE_BYTE_NS));
+	return ELAC_COST_NS(SCORE_NS + value_width(root, value) * (vectors ? SCORE_TSVECTOR_BYTE_NS : SCORE_BYTE_NS));
 }

@@ -18,6 +18,7 @@ typedef struct ElacConditionsCost
 	double		estimated;		/* by the operators' own estimates, as the planner counts rows */
 	int			nattributes;	/* conditions that are evaluated value by value */
 	double		postings;		/* read for the others, per row of the index */
+	Cost		unseen;			/* of evaluating them on a row, beyond what the planner charges */
 	int			nunserved;		/* conditions with @@ that every row has to be read for: in none of the above */
 } ElacConditionsCost;
 
