@@ -570,6 +570,7 @@ elac_text_prefix_begin(ElacTextPrefixWalk *walk, ElacTextReader *reader, const c
 	for (int tier = 0; tier < 2; tier++)
 		elac_text_cursor_init(&walk->cursors[tier], reader, (ElacTextTier) tier);
 	walk->started = false;
+	walk->at = ELAC_TEXT_FREQUENT;
 	walk->prefix_len = len;
 	memcpy(walk->prefix, prefix, len);
 }

@@ -14,6 +14,7 @@
 typedef struct TextVerify
 {
 	ElacTextReader *reader;
+	ElacTextReader *column;		/* that it is a label of; else itself */
 	uint8	   *norms;
 	uint64	   *lengths;		/* sum of tf per document */
 	uint64		npostings;
@@ -138,8 +139,9 @@ verify_documents(TextVerify *verify)
 
 	nulls.nbits = ndocs;
 	nulls.words = palloc_extended(Max(elac_bitmap_words(ndocs), 1) * sizeof(uint64), MCXT_ALLOC_HUGE);
-	elac_text_null_docs(reader, &nulls);
-	if (elac_bitmap_count(&nulls) != footer->nnull)
+	/* of the column: a document that is NULL has terms of no label */
+	elac_text_null_docs(verify->column, &nulls);
+	if (verify->column == reader && elac_bitmap_count(&nulls) != footer->nnull)
 		elac_corrupted(reader->name, "A text section has %u NULL documents instead of %u.",
 					   elac_bitmap_count(&nulls), footer->nnull);
 	for (uint32 doc = 0; doc < ndocs; doc++)
@@ -161,7 +163,7 @@ verify_documents(TextVerify *verify)
 
 /* One section, whatever the column's labels. */
 static void
-verify_section(ElacTextReader *reader)
+verify_section(ElacTextReader *reader, ElacTextReader *column)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym text verify", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -170,6 +172,7 @@ verify_section(ElacTextReader *reader)
 	ElacTextCursor *cursor = palloc(sizeof(ElacTextCursor));
 
 	verify->reader = reader;
+	verify->column = column;
 	verify->norms = palloc_extended(Max(ndocs, 1), MCXT_ALLOC_HUGE);
 	verify->lengths = palloc_extended((Size) Max(ndocs, 1) * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	elac_text_norms(reader, 0, ndocs, verify->norms);
@@ -191,8 +194,8 @@ verify_section(ElacTextReader *reader)
 void
 elac_text_verify(ElacTextReader *reader)
 {
-	verify_section(reader);
+	verify_section(reader, reader);
 	for (int label = 1; label < ELAC_LABELS; label++)
 		if (reader->labels[label] != NULL)
-			verify_section(reader->labels[label]);
+			verify_section(reader->labels[label], reader);
 }

@@ -2,8 +2,9 @@
  * fuzz_text.c
  *	  Text sections and flat term vectors made of arbitrary bytes.
  *
- * The first byte chooses: a flat term vector; a good section with bytes
- * replaced (offset, value); or a section that is all input.
+ * The first byte chooses: a flat term vector; a good section, plain or with
+ * labels and positions, with bytes replaced (offset, value); or a section that
+ * is all input.
  */
 #include "pgshim.h"
 
@@ -15,7 +16,7 @@
 
 int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static Built good;
+static Built good[2];			/* plain; a tsvector column's */
 static ElacTermVector query;
 
 static void
@@ -27,7 +28,9 @@ fuzz_init(void)
 	pgshim_init();
 	elac_rng_seed(&rng, 1);
 	corpus = corpus_random(&rng, GOOD_DOCS, 60, 6);
-	good = corpus_build(&corpus, NULL);
+	good[0] = corpus_build(&corpus, NULL);
+	corpus = corpus_labelled(&rng, GOOD_DOCS, 40, 5);
+	good[1] = corpus_build_as(&corpus, ELAC_TEXT_TSVECTOR, ELAC_TEXT_POSITIONS);
 	query = corpus_query(&rng, 60, 8);
 }
 
@@ -56,14 +59,14 @@ fuzz_terms(const uint8_t *data, size_t size)
 
 /* Edits of four bytes: offset (three bytes, modulo the section's length), value. */
 static void
-fuzz_edits(const uint8_t *data, size_t size)
+fuzz_edits(const Built *section, const uint8_t *data, size_t size)
 {
-	Built		built = good;
-	uint64		head = good.head_len - HEAD_JUNK;
-	uint64		body = good.body_len - BODY_JUNK;
+	Built		built = *section;
+	uint64		head = section->head_len - HEAD_JUNK;
+	uint64		body = section->body_len - BODY_JUNK;
 
-	built.head = memcpy(palloc(good.head_len), good.head, good.head_len);
-	built.body = memcpy(palloc(good.body_len), good.body, good.body_len);
+	built.head = memcpy(palloc(section->head_len), section->head, section->head_len);
+	built.body = memcpy(palloc(section->body_len), section->body, section->body_len);
 	for (; size >= 4; data += 4, size -= 4)
 	{
 		uint64		at = (elac_get_u32(data) & 0xFFFFFF) % (head + body);
@@ -120,7 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_bytes(data + 1, size - 1);
 			break;
 		default:
-			fuzz_edits(data + 1, size - 1);
+			fuzz_edits(&good[data[0] % 2], data + 1, size - 1);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

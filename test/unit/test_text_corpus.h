@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "storage/blob.h"
+#include "text/text_private.h"
 #include "text/text_section.h"
 
 #define HEAD_JUNK 13			/* bytes of something else before the section */
@@ -229,6 +230,100 @@ corpus_count(const Corpus *corpus, ElacBm25Field *field)
 	}
 }
 
+/* Gives every term min(tf, 255) positions, and every third document fewer of its first. */
+static inline void
+corpus_positions(ElacRng *rng, Corpus *corpus)
+{
+	for (uint32 d = 0; d < corpus->ndocs; d++)
+		for (uint32 i = 0; i < corpus->docs[d].nterms; i++)
+		{
+			ElacTerm   *term = &corpus->docs[d].terms[i];
+			uint16	   *positions = palloc(ELAC_POSITIONS_MAX * sizeof(uint16));
+			uint32		next = 1;
+
+			term->npositions = Min(term->tf, ELAC_POSITIONS_MAX) - (i == 0 && d % 3 == 0);
+			term->positions = positions;
+			for (uint32 k = 0; k < term->npositions; k++)
+			{
+				positions[k] = (uint16) (next + elac_rng_below(rng, 60));
+				next = (uint32) positions[k] + 1;
+			}
+		}
+}
+
+/* Documents with all four labels, the last of which has no terms. */
+static inline Corpus
+corpus_labelled(ElacRng *rng, uint32 ndocs, uint32 vocabulary, uint32 max_terms)
+{
+	Corpus		corpus = corpus_random(rng, ndocs, vocabulary, max_terms);
+
+	corpus_positions(rng, &corpus);
+	for (uint32 d = 0; d < ndocs; d++)
+		corpus.docs[d].labels = palloc0(3 * sizeof(ElacTermVector));
+	for (int label = 0; label < 2; label++)
+	{
+		Corpus		more = corpus_random(rng, ndocs, vocabulary, max_terms);
+
+		corpus_positions(rng, &more);
+		for (uint32 d = 0; d < ndocs; d++)
+			if (!corpus.docs[d].isnull && !more.docs[d].isnull)
+				corpus.docs[d].labels[label] = more.docs[d];
+	}
+	return corpus;
+}
+
+/* The section of docs for a column of this type. */
+static inline Built
+corpus_build_as(const Corpus *corpus, ElacTextType type, int flags)
+{
+	ElacTextWriter *writer = elac_text_writer_begin(type, flags);
+	ElacSectionWriter out;
+
+	built_begin(&out);
+	for (uint32 i = 0; i < corpus->ndocs; i++)
+		elac_text_writer_add(writer, &corpus->docs[i]);
+	elac_text_writer_finish(writer, NULL, corpus->ndocs, &out);
+	return built_end(&out);
+}
+
+/* Reads terms with a prefix, and of each what a posting list can be asked. */
+static inline void
+corpus_exercise_lists(ElacTextReader *reader, const char *prefix, uint32 len)
+{
+	ElacTextPrefixWalk *walk = palloc(sizeof(ElacTextPrefixWalk));
+	uint32		ndocs = reader->footer.ndocs;
+	uint64	   *words = palloc0((ndocs / 64 + 2) * sizeof(uint64));
+	ElacTextEntry entry;
+
+	elac_text_prefix_begin(walk, reader, prefix, len);
+	while (elac_text_prefix_next(walk, &entry))
+	{
+		ElacPostingList *list = elac_posting_list_open(reader, &entry);
+		ElacTextImpact impacts[ELAC_TEXT_IMPACTS_MAX];
+		uint16		positions[ELAC_POSITIONS_MAX];
+
+		CHECK(elac_posting_list_impacts(list, ELAC_IMPACTS_LIST, 0, impacts) <= ELAC_TEXT_IMPACTS_MAX);
+		for (uint32 block = 0; block < list->nblocks; block++)
+		{
+			uint32		docs[ELAC_TEXT_BLOCK_DOCS];
+			uint32		tfs[ELAC_TEXT_BLOCK_DOCS];
+			uint32		n;
+
+			elac_posting_list_mark(list, block, 0, ndocs, words);
+			elac_posting_list_impacts(list, ELAC_IMPACTS_GROUP, block / ELAC_TEXT_GROUP_BLOCKS, impacts);
+			elac_posting_list_impacts(list, ELAC_IMPACTS_BLOCK, block, impacts);
+			n = elac_posting_list_decode(list, block, docs, tfs);
+			for (uint32 i = 0; i < n; i++)
+			{
+				CHECK(docs[i] < ndocs && (i == 0 || docs[i] > docs[i - 1]) && tfs[i] > 0);
+				CHECK(elac_posting_list_positions(list, block, i, positions) <= ELAC_POSITIONS_MAX);
+			}
+		}
+		elac_posting_list_close(list);
+	}
+	elac_text_prefix_end(walk);
+}
+
 /*
  * Asks a section everything a reader can be asked; the only error allowed is
  * that the index is corrupted.  Returns whether opening or verification said so.
@@ -260,6 +355,13 @@ corpus_exercise(Built *built, uint32 ndocs, const ElacTermVector *text)
 		map[i] = i % 3 == 0 ? ELAC_INVALID_DOC : i;
 	elac_bm25_field_init(&field, 0, &column, text);
 	PGSHIM_RAISES(elac_text_prefetch(reader, &field));
+	PGSHIM_RAISES(elac_text_prefetch_positions(reader, &field));
+	for (int label = 0; label < ELAC_LABELS; label++)
+		if (elac_text_label(reader, label) != NULL)
+		{
+			PGSHIM_RAISES(corpus_exercise_lists(elac_text_label(reader, label), "", 0));
+			PGSHIM_RAISES(corpus_exercise_lists(elac_text_label(reader, label), "pre", 3));
+		}
 	field.stats = elac_text_stats(reader);
 	PGSHIM_RAISES(
 				  for (uint32 i = 0; i < field.nterms; i++)
