@@ -23,19 +23,17 @@
 void
 elac_delta_view_load_texts(ElacDeltaView *view)
 {
-	uint64		ids[lengthof(view->lanes)];
-
 	if (view->texts_tried)
 		return;
 	for (int i = 0; i < view->nlanes; i++)
 	{
 		ElacDeltaViewLane *lane = &view->lanes[i];
 
-		lane->texts = elac_lane_texts_hold(view->index, view->uuid, view->type, lane->lane, lane->rows);
-		ids[i] = lane->lane->docs.id;
+		/* an error may have come between */
+		if (lane->texts == NULL)
+			lane->texts = elac_lane_texts_hold(view->index, view->uuid, view->type, lane->lane, lane->rows);
 	}
 	view->texts_tried = true;
-	elac_lane_texts_forget_others(view->uuid, ids, view->nlanes);
 }
 
 /* ---- the terms of a query in one lane ---- */

@@ -52,6 +52,17 @@ view_add_lane(ElacDeltaView *view, const ElacLane *lane)
 	view->ndocs += lane->ndocs;
 }
 
+/* What is kept of texts that have been flushed is of no use any more. */
+static void
+view_forget_texts(const ElacDeltaView *view)
+{
+	uint64		ids[lengthof(view->lanes)];
+
+	for (int i = 0; i < view->nlanes; i++)
+		ids[i] = view->lanes[i].lane->docs.id;
+	elac_lane_texts_forget_others(view->index, view->uuid, ids, view->nlanes);
+}
+
 ElacDeltaView *
 elac_delta_view(ElacSnapshot *snapshot)
 {
@@ -81,6 +92,7 @@ elac_delta_view(ElacSnapshot *snapshot)
 		view_add_lane(view, &snapshot->manifest->frozen[i]);
 	for (int i = 0; i < ELAC_LANES; i++)
 		view_add_lane(view, &snapshot->lanes[i]);
+	view_forget_texts(view);
 	return view;
 }
 

@@ -24,7 +24,7 @@
 #include "lsm/lane_texts.h"
 
 #define TEXTS_BYTES ((Size) 64 * 1024 * 1024)
-#define TEXTS_PER_BYTE 8		/* memory for a byte of the texts chain, before anything is known */
+#define TEXTS_PER_BYTE 4		/* memory for a byte of the texts chain, before anything is known */
 #define TERM_CHUNK 16384		/* bytes of terms allocated at a time */
 #define FIRST_ROWS 64
 #define FIRST_SLOTS 1024		/* a power of two */
@@ -34,6 +34,7 @@ struct ElacLaneTexts
 {
 	dlist_node	node;			/* in texts_cache, most recently used first; unless dropped */
 	MemoryContext context;
+	Oid			relid;
 	uint8		uuid[16];
 	uint64		id;				/* of the docs chain */
 	int			holders;
@@ -130,12 +131,13 @@ texts_find(const uint8 *uuid, const ElacLane *lane)
 }
 
 static ElacLaneTexts *
-texts_create(const uint8 *uuid, const ElacSchema *schema, const ElacLane *lane)
+texts_create(Relation index, const uint8 *uuid, const ElacSchema *schema, const ElacLane *lane)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym lane texts", ALLOCSET_DEFAULT_SIZES);
 	ElacLaneTexts *texts = MemoryContextAllocZero(context, sizeof(ElacLaneTexts));
 
 	texts->context = context;
+	texts->relid = RelationGetRelid(index);
 	memcpy(texts->uuid, uuid, sizeof(texts->uuid));
 	texts->id = lane->docs.id;
 	for (int i = 0; i < schema->ncolumns; i++)
@@ -375,6 +377,7 @@ texts_read(ElacLaneTexts *texts, Relation index, const ElacRowType *type, const 
 	ElacLaneReader *reader;
 	MemoryContext work;
 	Size		needed;
+	Size		others;
 
 	if (texts->nrows >= lane->ndocs)
 		return true;
@@ -384,7 +387,8 @@ texts_read(ElacLaneTexts *texts, Relation index, const ElacRowType *type, const 
 		return false;
 	work = AllocSetContextCreate(CurrentMemoryContext, "elacsym lane texts read", ALLOCSET_DEFAULT_SIZES);
 	reader = elac_lane_reader_begin(index, type, lane);
-	while (texts->nrows < lane->ndocs && MemoryContextMemAllocated(texts->context, false) <= TEXTS_BYTES)
+	others = texts_bytes - texts->nbytes;
+	while (texts->nrows < lane->ndocs && others + MemoryContextMemAllocated(texts->context, false) <= TEXTS_BYTES)
 	{
 		MemoryContext old = MemoryContextSwitchTo(work);
 		ElacTermVector terms[ELAC_MAX_COLUMNS];
@@ -408,7 +412,7 @@ elac_lane_texts_hold(Relation index, const uint8 *uuid, const ElacRowType *type,
 	ElacLaneTexts *texts = texts_find(uuid, lane);
 
 	if (texts == NULL)
-		texts = texts_create(uuid, type->schema, lane);
+		texts = texts_create(index, uuid, type->schema, lane);
 	else
 		dlist_move_head(&texts_cache, &texts->node);
 	if (!texts_read(texts, index, type, lane, rows))
@@ -426,18 +430,18 @@ elac_lane_texts_unhold(ElacLaneTexts *texts)
 }
 
 void
-elac_lane_texts_forget_others(const uint8 *uuid, const uint64 *ids, int nids)
+elac_lane_texts_forget_others(Relation index, const uint8 *uuid, const uint64 *ids, int nids)
 {
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, &texts_cache)
 	{
 		ElacLaneTexts *texts = dlist_container(ElacLaneTexts, node, iter.cur);
-		bool		named = texts->holders > 0 || memcmp(texts->uuid, uuid, sizeof(texts->uuid)) != 0;
+		bool		stays = texts->holders > 0 || texts->relid != RelationGetRelid(index);
 
-		for (int i = 0; i < nids && !named; i++)
-			named = texts->id == ids[i];
-		if (!named)
+		for (int i = 0; i < nids && !stays; i++)
+			stays = texts->id == ids[i] && memcmp(texts->uuid, uuid, sizeof(texts->uuid)) == 0;
+		if (!stays)
 			texts_drop(texts);
 	}
 }

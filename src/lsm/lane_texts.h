@@ -56,8 +56,8 @@ extern ElacLaneTexts *elac_lane_texts_hold(Relation index, const uint8 *uuid, co
 										   const ElacLane *lane, const ElacLaneRows *rows);
 extern void elac_lane_texts_unhold(ElacLaneTexts *texts);
 
-/* Drops what is kept of other lanes of the index, unless held. */
-extern void elac_lane_texts_forget_others(const uint8 *uuid, const uint64 *ids, int nids);
+/* Drops what is kept of other lanes of the index, or of it before it was built anew, unless held. */
+extern void elac_lane_texts_forget_others(Relation index, const uint8 *uuid, const uint64 *ids, int nids);
 
 /* The term, or NULL. */
 extern const ElacLaneTerm *elac_lane_texts_find(const ElacLaneTexts *texts, int column, int label,
