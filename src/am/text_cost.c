@@ -140,7 +140,8 @@ conditions_add_match(PlannerInfo *root, IndexOptInfo *index, const ElacTarget *t
 	ElacMatchCondition match;
 	Const	   *argument;
 
-	if (!IsA(clause, OpExpr))
+	/* an index that does not exist serves what it might */
+	if (!IsA(clause, OpExpr) || index->hypothetical)
 		return false;
 	if (!elac_match_condition_recognise(target, (OpExpr *) clause, &match) ||
 		!elac_match_condition_is_served(target, &match))
