@@ -422,10 +422,7 @@ evaluate_count(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
 			if ((node->wanted >> p) & 1)
 				equal &= plane;
 			else
-			{
 				above |= equal & plane;
-				equal &= ~plane;
-			}
 		}
 		node->maybe[w] = above | equal;
 	}

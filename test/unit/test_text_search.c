@@ -98,8 +98,9 @@ label_vector(const Doc *doc, int label, ElacTermVector *vector)
 	}
 }
 
+/* strong: the first word over and over. */
 static void
-make_doc(Doc *doc, bool labelled)
+make_doc(Doc *doc, bool labelled, bool strong)
 {
 	uint32		length = elac_rng_below(&rng, 12) == 0 ? elac_rng_below(&rng, 60) : elac_rng_below(&rng, 9);
 	uint16		position = 0;
@@ -113,7 +114,7 @@ make_doc(Doc *doc, bool labelled)
 		double		u = elac_rng_double(&rng);
 
 		position += elac_rng_below(&rng, 9) == 0 ? elac_rng_below(&rng, 4) : 1;
-		doc->tokens[i].word = (uint8) (u * u * u * WORDS);
+		doc->tokens[i].word = strong && i > 0 ? doc->tokens[0].word : (uint8) (u * u * u * WORDS);
 		doc->tokens[i].label = labelled ? (uint8) elac_rng_below(&rng, ELAC_LABELS) : ELAC_LABEL_D;
 		doc->tokens[i].position = Max(position, 1);
 	}
@@ -226,6 +227,9 @@ make_query(Asked *asked, int ncolumns, bool labelled, int kind)
 		bool		has_labels = labelled && c == ncolumns - 1;
 		double		weight = elac_rng_below(&rng, 8) == 0 ? 0 : 0.5 + elac_rng_double(&rng) * 3;
 
+		/* contributions of very different size add up exactly, too */
+		if (elac_rng_below(&rng, 6) == 0)
+			weight *= 1e-8;
 		for (int label = 0; label < (has_labels ? ELAC_LABELS : 1); label++)
 		{
 			int			f = asked->query.nfields++;
@@ -438,17 +442,24 @@ typedef struct Segments
 	int			nsources;
 	int			ncolumns;
 	bool		labelled;		/* the last column */
+	bool		reverse;		/* how ties are broken */
 	uint32		ndocs;
 	Doc		   *docs;			/* all, ncolumns each */
 	uint32		first[MAX_SOURCES + 1];
 	ElacTextReader *columns[MAX_SOURCES][MAX_COLUMNS];
 } Segments;
 
-/* Rows lie in the order in which they were made, whatever segment has them. */
+/* Rows lie in the order in which they were made, or the reverse, whatever segment has them. */
+static uint64
+place_of_row(const Segments *segments, uint32 row)
+{
+	return segments->reverse ? segments->ndocs - row : row;
+}
+
 static uint64
 row_place(void *arg, uint32 source, ElacDoc doc)
 {
-	return ((Segments *) arg)->first[source] + doc;
+	return place_of_row(arg, ((Segments *) arg)->first[source] + doc);
 }
 
 static void
@@ -546,7 +557,7 @@ check_segments(Segments *segments, Asked *asked, uint32 k, const double *scores,
 			if (!(scores[row] > 0))
 				continue;
 			wanted[nwanted].score = scores[row];
-			wanted[nwanted].place = row;
+			wanted[nwanted].place = place_of_row(segments, row);
 			nwanted++;
 		}
 		elac_text_search(readers, &asked->query, every == 0 ? NULL : &allowed, s, heap);
@@ -584,8 +595,14 @@ test_queries(uint64 seed, uint32 ndocs, int ncolumns, bool labelled, int nquerie
 	segments.labelled = labelled;
 	segments.ndocs = ndocs;
 	segments.docs = palloc((Size) ndocs * ncolumns * sizeof(Doc));
+	/* some documents in the middle, of a window's part only, are better than all before them */
 	for (uint32 i = 0; i < ndocs * ncolumns; i++)
-		make_doc(&segments.docs[i], labelled && (int) (i % ncolumns) == ncolumns - 1);
+	{
+		uint32		d = i / ncolumns;
+
+		make_doc(&segments.docs[i], labelled && (int) (i % ncolumns) == ncolumns - 1,
+				 d > ndocs / 2 && d - ndocs / 2 < 1200 && d % 4 == 0);
+	}
 	for (int q = 0; q < nqueries; q++)
 	{
 		Asked		asked;
@@ -593,6 +610,7 @@ test_queries(uint64 seed, uint32 ndocs, int ncolumns, bool labelled, int nquerie
 
 		if (q % 8 == 0)
 			split(&segments, 1 + elac_rng_below(&rng, MAX_SOURCES));
+		segments.reverse = q % 2;
 		make_query(&asked, ncolumns, labelled, q % 3);
 		count_and_prepare(&segments, &asked);
 		for (uint32 d = 0; d < ndocs; d++)
