@@ -38,6 +38,7 @@
 #define FIRST_STEPS 512
 #define ROOM_BYTES 8192			/* taken at a time for bytes of keys and lexemes */
 #define BLANK_TYPE 12			/* white space, in the default parser */
+#define TAG_TYPE 13				/* a tag of SGML */
 
 static ElacLexemeCache *caches[MAX_CACHES];
 static int	ncaches = 0;
@@ -86,6 +87,7 @@ cache_create(Oid config)
 	/* White space that is a token of its own is seen by the server's parser alone. */
 	cache->own_parser = parser->startOid == F_PRSD_START && parser->tokenOid == F_PRSD_NEXTTOKEN &&
 		(entry->lenmap <= BLANK_TYPE || entry->map[BLANK_TYPE].len == 0);
+	cache->maps_tags = entry->lenmap > TAG_TYPE && entry->map[TAG_TYPE].len > 0;
 	cache->context = context;
 	cache->work = AllocSetContextCreate(context, "elacsym dictionaries", ALLOCSET_SMALL_SIZES);
 	cache->lexemes_room = FIRST_LEXEMES;

@@ -59,6 +59,7 @@ typedef struct ElacLexemeCache
 {
 	Oid			config;
 	bool		own_parser;		/* token_parser.c knows this configuration's parser */
+	bool		maps_tags;		/* tags have dictionaries */
 	uint32		stamp;			/* of the present document */
 	uint32		nlexemes;
 	uint32		lexemes_room;

@@ -12,9 +12,7 @@
  * Why that is the same (README.md has the argument in full): between tokens
  * the server's parser remembers nothing of the text before, except within
  * tags; and except within tags, white space acts on each of its states as the
- * end of the text does.  So a text may be cut at white space as long as there
- * was no tag.  From the first '<' that may start one the rest of a text is the
- * server parser's.
+ * end of the text does.  So a text may be cut at white space outside tags.
  */
 #include "postgres.h"
 
@@ -31,10 +29,12 @@
 #define TOKEN_ASCII_WORD 1
 #define TOKEN_WORD 2
 #define TOKEN_BLANK 12
+#define TOKEN_TAG 13
 #define TOKEN_NUMBER 22
 
 #define STRETCH_MAX 96			/* bytes of the longest stretch that is remembered */
 #define STRETCH_STEPS 64		/* most steps of one that is */
+#define TAG_WINDOW 512			/* bytes in which the server's parser looks for the end of a tag at first */
 
 /* What a character is to the fast path. */
 typedef enum CharClass
@@ -83,7 +83,8 @@ typedef struct TextParse
 {
 	ElacDocument *document;
 	const char *end;			/* of the text */
-	bool		failed;			/* a dictionary asks for further tokens */
+	Size		tag_bytes;		/* that the server's parser may still read to find ends of tags */
+	bool		failed;			/* the text must be left to the server, for example because a dictionary asks for further tokens */
 	int			npending;
 	PendingToken pending[PENDING_TOKENS];
 } TextParse;
@@ -405,7 +406,7 @@ starts_tag(const char *s, const char *end)
 		next >= 0x80;
 }
 
-/* The stretch that starts at s; returns its end, which is white space or the text's. */
+/* The stretch that starts at s; returns its end: white space, a tag, or the end of the text. */
 static const char *
 parse_stretch(TextParse *parse, const char *s)
 {
@@ -417,12 +418,12 @@ parse_stretch(TextParse *parse, const char *s)
 	resolve_pending(parse);
 	for (; end < parse->end && byte_class[(uint8) *end] != CHAR_WHITE; end++)
 	{
-		if (*end == '<' && starts_tag(end, parse->end))
-		{
-			/* the rest of the text */
-			parse_by_server(parse, s, parse->end, false);
-			return parse->end;
-		}
+		if (*end != '<' || !starts_tag(end, parse->end))
+			continue;
+		if (end > s && end[-1] != '.')
+			break;				/* as the end of the text, for all states but after two dots */
+		parse_by_server(parse, s, parse->end, false);
+		return parse->end;
 	}
 	if (end - s > STRETCH_MAX)
 	{
@@ -437,6 +438,104 @@ parse_stretch(TextParse *parse, const char *s)
 	}
 	else
 		parse_by_server(parse, s, end, true);
+	return end;
+}
+
+/* ---- tags ---- */
+
+/*
+ * The end of the tag at s when it is simple (no quotes, ASCII alone), s + 1
+ * when there is none, so that '<' is a blank; NULL when it is not clear.
+ */
+static const char *
+simple_tag_end(const TextParse *parse, const char *s)
+{
+	const char *p = s + 1;
+
+	if (p < parse->end && *p == '/')
+		p++;
+	if (p == parse->end || byte_class[(uint8) *p] != CHAR_LETTER || (uint8) *p >= 0x80)
+		return NULL;
+	while (p < parse->end && (uint8) *p < 0x80 &&
+		   (byte_class[(uint8) *p] == CHAR_LETTER || byte_class[(uint8) *p] == CHAR_DIGIT ||
+			(*p != '\0' && strchr(":_.-", *p) != NULL)))
+		p++;
+	if (p < parse->end && *p == '/')
+		return p + 1 < parse->end && p[1] == '>' ? p + 2 : s + 1;
+	if (p < parse->end && byte_class[(uint8) *p] == CHAR_WHITE)
+		while (p < parse->end && (uint8) *p < 0x80 && *p != '\0' &&
+			   (byte_class[(uint8) *p] <= CHAR_WHITE || strchr("=-_#/:.&?%~", *p) != NULL))
+			p++;
+	if (p == parse->end)
+		return s + 1;
+	if (*p == '>')
+		return p + 1;
+	return *p == '\'' || *p == '"' || (uint8) *p >= 0x80 ? NULL : s + 1;
+}
+
+/*
+ * The same by the server's parser; NULL when too much was read for that
+ * already, and when that parser finds the end of the text instead (as it does
+ * after a backslash and a character in an open quotation).
+ */
+static const char *
+server_tag_end(TextParse *parse, const char *s)
+{
+	TSParserCacheEntry *parser = server_parser(parse->document->cache);
+	Size		rest = parse->end - s;
+
+	for (Size window = TAG_WINDOW;; window *= 8)
+	{
+		void	   *state;
+		const char *token;
+		int			len;
+		int			type;
+
+		/* not within a character: in all encodings of servers no other byte of one is ASCII */
+		while (window < rest && (uint8) s[window] >= 0x80)
+			window++;
+		window = Min(window, rest);
+		if (window > parse->tag_bytes)
+			return NULL;
+		parse->tag_bytes -= window;
+		state = server_parser_start(parser, s, (int32) window);
+		type = server_parser_next(parser, state, &token, &len);
+		server_parser_end(parser, state);
+		if (type == TOKEN_TAG)
+			return s + len;
+		if (window == rest)
+			return type > 0 ? s + 1 : NULL;
+	}
+}
+
+/* At a '<' that may start a tag; returns where to go on. */
+static const char *
+parse_tag(TextParse *parse, const char *s)
+{
+	const char *name = s + 1 < parse->end && s[1] == '/' ? s + 2 : s + 1;
+	const char *end = NULL;
+
+	/* what is between the tags of these is not text, and a tag that is not whole suffices */
+	if (!(parse->end - name >= 5 && pg_strncasecmp(name, "style", 5) == 0) &&
+		!(parse->end - name >= 6 && pg_strncasecmp(name, "script", 6) == 0))
+	{
+		end = simple_tag_end(parse, s);
+		if (end == NULL)
+			end = server_tag_end(parse, s);
+	}
+	if (end == NULL)
+	{
+		resolve_pending(parse);
+		parse_by_server(parse, s, parse->end, false);
+		return parse->end;
+	}
+	if (end == s + 1)
+		return end;
+	if (parse->document->cache->maps_tags)
+		parse_token(parse, TOKEN_TAG, s, end - s);
+	/* after a tag a path may begin, as at the start of a text */
+	if (end < parse->end && (*end == '.' || *end == '~'))
+		return parse_stretch(parse, end);
 	return end;
 }
 
@@ -608,12 +707,9 @@ parse_fast(TextParse *parse, const char *s)
 				}
 				break;
 			case CHAR_LESS:
-				if (!starts_tag(s, parse->end))
-				{
-					s++;
-					continue;
-				}
-				break;
+				s = starts_tag(s, parse->end) ? parse_tag(parse, s) : s + 1;
+				CHECK_FOR_INTERRUPTS();
+				continue;
 			case CHAR_WIDE:
 				switch (wide_class(parse, s, &len))
 				{
@@ -673,6 +769,7 @@ elac_parse_text(ElacDocument *document, Oid config, const char *bytes, int32 len
 
 	parse.document = document;
 	parse.end = bytes + len;
+	parse.tag_bytes = (Size) len * 4;
 	parse.failed = false;
 	parse.npending = 0;
 

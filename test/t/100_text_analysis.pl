@@ -144,6 +144,16 @@ for my $config (qw(ths many blanks few gaps))
 	is($node->safe_psql('postgres', "SELECT text_differs('$config', 'one two three supernovae stars and bookings of indices')"),
 		'f', "configuration $config, words");
 }
+my $tags = join ', ', map { literal($_) } '<', '>', '/', 'a', 'b', 'div', 'script', 'style', '<b>', '</b>', '<br/>', '<a href="',
+  "<a b='", '"', "'", ' ', "\n", '=', '-', '--', '<!--', '-->', '<?xml', '?>', '<!D', 'x.', '.', '..', '~', '/c', '\\', '&', 'word ',
+  ':', '_', '1', '<p class=x>', 'text, ', '<1', ', ';
+for my $config (qw(english blanks tags))
+{
+	$node->safe_psql('postgres', 'CREATE TEXT SEARCH CONFIGURATION tags (COPY = simple);
+		ALTER TEXT SEARCH CONFIGURATION tags ADD MAPPING FOR tag, protocol, entity WITH simple') if $config eq 'tags';
+	is($node->safe_psql('postgres', "SELECT text_fuzz('$config', ARRAY[$tags], 6000 / most, most, 9) FROM unnest(ARRAY[3, 12, 50]) most"),
+		"\n\n", "tags, configuration $config");
+}
 is($node->safe_psql('postgres', "SELECT text_lexemes('ths', 'see one two three stars', 1)"), '123:1@2 see:1@1 star:1@3',
 	'a thesaurus sees the words after a word');
 is($node->safe_psql('postgres', "SELECT text_lexemes('many', 'bookings of indices', 1)"),
