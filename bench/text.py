@@ -42,6 +42,7 @@ def arguments():
     parser.add_argument("--queries", type=int, default=1000, help="at most so many of each kind")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=5.0, help="seconds a timed round may take; else queries are left out")
+    parser.add_argument("--set", action="append", default=[], help="name=value for the asking sessions; may be repeated")
     parser.add_argument("--reuse", action="store_true", help="tables of an earlier run are there")
     parser.add_argument("--peer", default="peer", help="what results call it")
     parser.add_argument("--peer-ddl", action="append", default=[], help="statement that makes an index on passages (id int, "
@@ -162,6 +163,8 @@ class Queries:
 def ask(options, judge, sql, texts, judged):
     with Connection(options.conninfo) as connection:
         connection.execute("SET default_text_search_config = 'english'")
+        for setting in options.set:
+            connection.execute("SET " + setting)
         prepared = connection.prepare(sql)
         figures, answers = measure.run_rounds(connection, [prepared(t) for t in texts], options.rounds, options.budget)
         plan = measure.plan_of(connection, sql, "text", "'" + texts[0].replace("'", "''") + "'")
