@@ -641,6 +641,69 @@ test_queries(uint64 seed, uint32 ndocs, int ncolumns, bool labelled, int nquerie
 	MemoryContextDelete(context);
 }
 
+/*
+ * Bounds of one window come from two groups of blocks, and only the second has
+ * what beats the threshold that another word has set.
+ */
+static void
+test_groups(void)
+{
+	Segments	segments;
+	Asked		asked;
+	ElacBm25Field *field = &asked.fields[0];
+	double	   *scores;
+	bool	   *matches;
+
+	memset(&segments, 0, sizeof(segments));
+	memset(&asked, 0, sizeof(asked));
+	segments.ncolumns = 1;
+	segments.ndocs = 12000;
+	segments.docs = palloc0(segments.ndocs * sizeof(Doc));
+	scores = palloc(segments.ndocs * sizeof(double));
+	matches = palloc(segments.ndocs * sizeof(bool));
+	for (uint32 d = 0; d < segments.ndocs; d++)
+	{
+		Doc		   *doc = &segments.docs[d];
+		bool		rare = d % 3 == 0 && d < 30;
+		bool		strong = d > 6200 && d < 6240;
+
+		doc->ntokens = 100;
+		doc->tokens = palloc0(doc->ntokens * sizeof(Token));
+		for (int i = 0; i < doc->ntokens; i++)
+		{
+			doc->tokens[i].word = rare ? 1 : strong || (i == 0 && d % 3 > 0) ? 0 : 5;
+			doc->tokens[i].position = i + 1;
+		}
+		label_vector(doc, ELAC_LABEL_D, &doc->vector);
+	}
+	split(&segments, 1);
+	asked.query.nfields = 1;
+	asked.query.fields = asked.fields;
+	asked.query.nslots = 2;
+	field->k1 = 1.2;
+	field->b = 0.75;
+	field->weight = 1;
+	field->nterms = 2;
+	field->terms = palloc0(2 * sizeof(ElacBm25Term));
+	for (int t = 0; t < 2; t++)
+	{
+		asked.term_word[0][t] = t;
+		field->terms[t].bytes = spelling[t];
+		field->terms[t].len = strlen(spelling[t]);
+		field->terms[t].qtf = t == 0 ? 20 : 1;
+		field->terms[t].slot = t;
+	}
+	count_and_prepare(&segments, &asked);
+	for (uint32 d = 0; d < segments.ndocs; d++)
+	{
+		scores[d] = naive_score(&segments.docs[d], 1, &asked);
+		matches[d] = scores[d] > 0;
+	}
+	CHECK(scores[6202] > scores[3] && scores[3] > 1.5 * scores[1]);
+	for (uint32 k = 1; k < 9; k++)
+		check_segments(&segments, &asked, k, scores, matches, 0);
+}
+
 int
 main(void)
 {
@@ -651,5 +714,6 @@ main(void)
 	test_queries(3, 300, 3, true, 60);
 	test_queries(4, 20000, 1, false, 12);
 	test_queries(5, 9000, 2, true, 12);
+	test_groups();
 	return check_done();
 }
