@@ -256,7 +256,7 @@ merge_take(RunMerge *merge, const ElacDoc *doc_of_seq, const uint8 *src, const u
 	while (src < stop)
 	{
 		ElacPosting *posting = &merge->postings[merge->n];
-		uint16	   *where = merge->where + merge->npositions;
+		uint16	   *where = merge->positions ? merge->where + merge->npositions : NULL;
 		uint64		first;
 		uint64		tf = 1;
 		uint64		npositions = 0;
