@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "query/query.h"
+#include "query/text_sums.h"
 #include "storage/metapage.h"
 
 #define KEPT_QUERIES 64
@@ -161,10 +162,10 @@ stats_add_segment(ElacBm25Query *query, ElacSegment *segment)
  * Adds what one index holds.  Rows of the delta that are marked dead count,
  * as dead rows of segments do, until they are purged.  Readers of texts stay
  * with the process (segment/reader.c): the scan finds them open, and its terms
- * looked up.
+ * looked up.  keep: the query has this index's sums alone, to be kept.
  */
 static void
-stats_add_index(ElacBm25Query *query, Relation index, MemoryContext work)
+stats_add_index(ElacBm25Query *query, Relation index, MemoryContext work, bool keep)
 {
 	MemoryContext old = MemoryContextSwitchTo(work);
 	ElacSnapshot *snapshot = elac_snapshot_share(index);
@@ -174,9 +175,36 @@ stats_add_index(ElacBm25Query *query, Relation index, MemoryContext work)
 		stats_add_segment(query, elac_snapshot_segment(snapshot, i));
 	if (elac_delta_count(snapshot->manifest, snapshot->lanes) > 0)
 		elac_delta_text_stats(elac_delta_view(snapshot), query);
+	if (keep)
+		elac_text_sums_keep(snapshot, query);
 	elac_snapshot_release(snapshot);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(work);
+}
+
+/* Adds what one of many indexes holds; part is a copy of the query for its sums alone. */
+static void
+stats_add_leaf(ElacBm25Query *query, ElacBm25Query *part, Relation index, MemoryContext work)
+{
+	if (!elac_text_sums_get(index, part))
+	{
+		for (int f = 0; f < part->nfields; f++)
+		{
+			memset(&part->fields[f].stats, 0, sizeof(ElacFieldStats));
+			for (uint32 t = 0; t < part->fields[f].nterms; t++)
+				part->fields[f].terms[t].df = 0;
+		}
+		stats_add_index(part, index, work, true);
+	}
+	for (int f = 0; f < query->nfields; f++)
+	{
+		ElacBm25Field *field = &query->fields[f];
+
+		field->stats.ndocs += part->fields[f].stats.ndocs;
+		field->stats.total_length += part->fields[f].stats.total_length;
+		for (uint32 t = 0; t < field->nterms; t++)
+			field->terms[t].df += part->fields[f].terms[t].df;
+	}
 }
 
 /* The indexes that hold rows, locked: the index itself, or the leaves of a partitioned one. */
@@ -204,11 +232,13 @@ stats_compute(const ElacBoundQuery *bound)
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "elacsym text statistics of one index",
 											   ALLOCSET_DEFAULT_SIZES);
 	ElacBm25Query *query = NULL;
+	ElacBm25Query *part = NULL;
 	ElacTextRequest request;
+	List	   *leaves = stats_leaf_indexes(bound->index);
 	ListCell   *cell;
 
 	elac_bound_query_request(bound, &request);
-	foreach(cell, stats_leaf_indexes(bound->index))
+	foreach(cell, leaves)
 	{
 		Relation	leaf = index_open(lfirst_oid(cell), NoLock);
 
@@ -219,8 +249,12 @@ stats_compute(const ElacBoundQuery *bound)
 			ElacSchema	schema = elac_metapage_get(leaf)->schema;
 
 			query = elac_text_compile(&schema, &request, RelationGetRelationName(leaf));
+			part = list_length(leaves) > 1 ? stats_copy(query) : NULL;
 		}
-		stats_add_index(query, leaf, work);
+		if (part != NULL)
+			stats_add_leaf(query, part, leaf, work);
+		else
+			stats_add_index(query, leaf, work, false);
 		index_close(leaf, AccessShareLock);
 	}
 	if (query == NULL)

@@ -193,6 +193,30 @@ $node->safe_psql('postgres', 'VACUUM t');
 $node->safe_psql('postgres', q{SELECT elacsym_flush('t_idx')});
 is(ask($reader, $check), 'right', 'after they have gone');
 
+# ---- partitions: a session that knows them and a new one agree, also about rows in partitions that a query does not read ----
+
+$node->safe_psql('postgres', q{
+CREATE TABLE p (id int, body text) PARTITION BY RANGE (id);
+SELECT format('CREATE TABLE p%s PARTITION OF p FOR VALUES FROM (%s) TO (%s)', i, i * 100, i * 100 + 100) FROM generate_series(0, 9) i \\gexec
+INSERT INTO p SELECT i, words(i, 5 + i % 40) FROM generate_series(0, 950) i;
+CREATE INDEX p_idx ON p USING elacsym (body text_bm25_ops (config = 'simple'));});
+my $scores = q{SET enable_seqscan = off; SET enable_sort = off; SET jit = off; SELECT string_agg(id || ' ' || score, ', ') FROM
+	(SELECT id, body <@> 'w3 w17 w101' AS score FROM p WHERE id < 100 ORDER BY body <@> 'w3 w17 w101' LIMIT 20) s};
+my %seen;
+@wrong = ();
+for my $change ('SELECT 1', q{INSERT INTO p SELECT i, 'w3 w17' FROM generate_series(400, 450) i}, q{SELECT elacsym_flush('p4_body_idx')},
+	'BEGIN; INSERT INTO p SELECT i, words(i, 9) FROM generate_series(300, 330) i; ROLLBACK', 'DELETE FROM p WHERE id = 405', 'VACUUM p',
+	q{SELECT elacsym_compact('p4_body_idx')}, 'REINDEX INDEX p3_body_idx', 'DROP TABLE p7', 'TRUNCATE p8')
+{
+	$node->safe_psql('postgres', $change);
+	my $answer = ask($reader, $scores);
+	my $new = $node->safe_psql('postgres', $scores);
+	push @wrong, "$change: $answer instead of $new" if $answer ne $new;
+	$seen{$new} = 1;
+}
+is(join("\n", @wrong), '', 'statistics over partitions are those of now');
+cmp_ok(scalar(keys %seen), '>', 4, 'rows of other partitions count');
+
 # ---- many sessions ----
 
 my $scripts = PostgreSQL::Test::Utils::tempdir;
