@@ -420,7 +420,7 @@ parse_stretch(TextParse *parse, const char *s)
 	{
 		if (*end != '<' || !starts_tag(end, parse->end))
 			continue;
-		if (end > s && end[-1] != '.')
+		if (end > s && !(end - s >= 2 && end[-1] == '.' && end[-2] == '.'))
 			break;				/* as the end of the text, for all states but after two dots */
 		parse_by_server(parse, s, parse->end, false);
 		return parse->end;
@@ -444,9 +444,37 @@ parse_stretch(TextParse *parse, const char *s)
 /* ---- tags ---- */
 
 /*
- * The end of the tag at s when it is simple (no quotes, ASCII alone), s + 1
- * when there is none, so that '<' is a blank; NULL when it is not clear.
+ * The end of the tag whose name was followed by white space at p; none when
+ * there is none, NULL when it is not clear: characters beyond ASCII may be
+ * white space, a backslash in a quotation has its own rules.
  */
+static const char *
+simple_attributes_end(const TextParse *parse, const char *p, const char *none)
+{
+	while (p < parse->end)
+	{
+		char		c = *p++;
+
+		if (c == '>')
+			return p;
+		if ((uint8) c >= 0x80)
+			return NULL;
+		if (c == '\'' || c == '"')
+		{
+			while (p < parse->end && *p != c)
+				if (*p++ == '\\')
+					return NULL;
+			if (p == parse->end)
+				return none;
+			p++;
+		}
+		else if (byte_class[(uint8) c] > CHAR_WHITE && (c == '\0' || strchr("=-_#/:.&?%~", c) == NULL))
+			return none;
+	}
+	return none;
+}
+
+/* The end of the tag at s when it is simple, s + 1 when there is none, so that '<' is a blank; NULL when it is not clear. */
 static const char *
 simple_tag_end(const TextParse *parse, const char *s)
 {
@@ -460,17 +488,15 @@ simple_tag_end(const TextParse *parse, const char *s)
 		   (byte_class[(uint8) *p] == CHAR_LETTER || byte_class[(uint8) *p] == CHAR_DIGIT ||
 			(*p != '\0' && strchr(":_.-", *p) != NULL)))
 		p++;
-	if (p < parse->end && *p == '/')
-		return p + 1 < parse->end && p[1] == '>' ? p + 2 : s + 1;
-	if (p < parse->end && byte_class[(uint8) *p] == CHAR_WHITE)
-		while (p < parse->end && (uint8) *p < 0x80 && *p != '\0' &&
-			   (byte_class[(uint8) *p] <= CHAR_WHITE || strchr("=-_#/:.&?%~", *p) != NULL))
-			p++;
 	if (p == parse->end)
 		return s + 1;
 	if (*p == '>')
 		return p + 1;
-	return *p == '\'' || *p == '"' || (uint8) *p >= 0x80 ? NULL : s + 1;
+	if (*p == '/')
+		return p + 1 < parse->end && p[1] == '>' ? p + 2 : s + 1;
+	if (byte_class[(uint8) *p] == CHAR_WHITE)
+		return simple_attributes_end(parse, p, s + 1);
+	return (uint8) *p >= 0x80 ? NULL : s + 1;
 }
 
 /*
