@@ -67,7 +67,7 @@ SELECT count(*) FROM articles WHERE body @@ 'cheap'::tsquery;
 -- highlighting: the same tsquery for the ranking and for ts_headline()
 SELECT id, ts_headline('english', body, q, 'StartSel=*, StopSel=*') AS headline
 	FROM articles, websearch_to_tsquery('english', 'cheap flight') q WHERE body @@ q ORDER BY body <@> q, id LIMIT 10;
-SELECT id, ts_headline('english', body, to_tsquery('english', 'rome | guide'), 'StartSel=*, StopSel=*, MaxWords=5, MinWords=2') AS headline
+SELECT id, ts_headline('english', body, to_tsquery('english', 'rome | guide'), 'StartSel=*, StopSel=*') AS headline
 	FROM (SELECT * FROM articles ORDER BY body <@> 'rome guide' LIMIT 2) best;
 
 -- unstemmed: English without its stemmer, with or without its stop words
