@@ -52,9 +52,9 @@
 #define ROW_NS 800.0			/* the same row found again by the executor */
 #define DELTA_DOC_NS 200.0
 
-#define TERM_NS 3000.0			/* one word of a text query in one segment: looked up, opened */
-#define POSTING_NS 1.0			/* decoded and scored ... */
-#define MATCH_POSTING_NS 0.6	/* ... or marked in a bitmap */
+#define TERM_NS 5000.0			/* one word of a text query in one segment: looked up, opened */
+#define POSTING_NS 3.5			/* decoded and scored ... */
+#define MATCH_POSTING_NS 2.0	/* ... or marked in a bitmap */
 #define TEXT_ROW_NS 300.0		/* a row ranked, and its place; the executor finds it */
 
 /* ---- how much of it there is ---- */
