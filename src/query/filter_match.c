@@ -25,12 +25,17 @@ void
 elac_match_prefetch(const ElacFilter *filter, ElacSegment *segment)
 {
 	ElacTextReader **readers;
+	bool		phrases;
 
 	if (filter->match == NULL)
 		return;
 	readers = match_readers(filter, segment);
+	phrases = filter->match->condition != NULL && elac_text_has_phrase(filter->match->condition);
 	for (int f = 0; f < filter->match->nfields; f++)
-		elac_text_prefetch(readers[f], &filter->match->fields[f]);
+		if (phrases)
+			elac_text_prefetch_positions(readers[f], &filter->match->fields[f]);
+		else
+			elac_text_prefetch(readers[f], &filter->match->fields[f]);
 	pfree(readers);
 }
 

@@ -38,6 +38,7 @@ text_batch_prefetch(ElacScan *scan, ElacTextReader ***readers)
 	const ElacBm25Query *text = scan->query.text;
 	int			nsegments = scan->snapshot->nsegments;
 	ElacBlobReader **blobs = palloc(sizeof(ElacBlobReader *) * Max(nsegments, 1));
+	bool		phrases = text->condition != NULL && elac_text_has_phrase(text->condition);
 	int			nblobs = 0;
 
 	for (int i = 0; i < nsegments; i++)
@@ -45,7 +46,9 @@ text_batch_prefetch(ElacScan *scan, ElacTextReader ***readers)
 		if (readers[i] == NULL || scan->snapshot->manifest->segments[i].body.home != ELAC_HOME_REMOTE)
 			continue;
 		for (int f = 0; f < text->nfields; f++)
-			if (readers[i][f] != NULL)
+			if (readers[i][f] != NULL && phrases)
+				elac_text_prefetch_positions(readers[i][f], &text->fields[f]);
+			else if (readers[i][f] != NULL)
 				elac_text_prefetch(readers[i][f], &text->fields[f]);
 		blobs[nblobs++] = elac_segment_body(scan->sources[i].segment);
 	}
