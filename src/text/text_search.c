@@ -27,6 +27,9 @@
 /* Of the documents whose essential terms do not make a candidate each by itself, one in so many is one. */
 #define CHANCE_CANDIDATES 16
 
+/* Ways to divide the terms that are thought through for one window. */
+#define PLANS 32
+
 /* Thresholds less bounds are rounded: this much of them is given away. */
 #define LIMIT_SLACK 1e-12
 
@@ -177,6 +180,7 @@ plan_essential(TextSearch *search, uint32 present, double threshold)
 {
 	ElacTermReader **terms = search->terms;
 	uint32		least = present;
+	uint32		step;
 	double		best = INFINITY;
 	double		scored = 0;
 
@@ -188,7 +192,8 @@ plan_essential(TextSearch *search, uint32 present, double threshold)
 		least--;
 	for (uint32 i = 0; i < least; i++)
 		scored += terms[i]->per_window;
-	for (uint32 n = least; n <= present; n++)
+	step = 1 + (present - least) / PLANS;
+	for (uint32 n = least;;)
 	{
 		double		limit = threshold - search->rest[n];
 		double		candidates = scored / CHANCE_CANDIDATES;
@@ -203,7 +208,9 @@ plan_essential(TextSearch *search, uint32 present, double threshold)
 			best = cost;
 			search->planned = n;
 		}
-		if (n < present)
+		if (n == present)
+			break;
+		for (uint32 end = Min(n + step, present); n < end; n++)
 			scored += terms[n]->per_window;
 	}
 	search->planned_for = threshold;

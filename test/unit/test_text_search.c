@@ -215,7 +215,7 @@ make_query(Asked *asked, int ncolumns, bool labelled, int kind)
 				used[asked->word[i] * 2 + asked->prefix[i]] = true;
 	}
 	else
-		for (int i = 0; i < 1 + (int) elac_rng_below(&rng, 7); i++)
+		for (int i = elac_rng_below(&rng, 6) == 0 ? 60 : 1 + (int) elac_rng_below(&rng, 7); i > 0; i--)
 			used[elac_rng_below(&rng, WORDS) * 2 + (elac_rng_below(&rng, 5) == 0)] = true;
 	for (int i = 0; i < WORDS * 2; i++)
 		if (used[i])
