@@ -32,7 +32,9 @@ elac_match_prefetch(const ElacFilter *filter, ElacSegment *segment)
 	readers = match_readers(filter, segment);
 	phrases = filter->match->condition != NULL && elac_text_has_phrase(filter->match->condition);
 	for (int f = 0; f < filter->match->nfields; f++)
-		if (phrases)
+		if (readers[f] == NULL)
+			continue;			/* nobody has the label */
+		else if (phrases)
 			elac_text_prefetch_positions(readers[f], &filter->match->fields[f]);
 		else
 			elac_text_prefetch(readers[f], &filter->match->fields[f]);
