@@ -1,7 +1,6 @@
 /*
  * elac_text_test.c
- *	  SQL functions over text/analyze.h, for test/t/100_text_analysis.pl and
- *	  bench/analysis.sql alone.
+ *	  SQL functions over text/analyze.h, for test/t/100_text_analysis.pl alone.
  *
  * The reference is the server: to_tsvector() for lexemes and positions,
  * parsetext() for how often a lexeme occurs.
