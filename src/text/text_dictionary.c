@@ -314,9 +314,9 @@ lookup_in_tier(ElacTextReader *reader, ElacTextTier tier, const char *bytes, uin
  * emptied.
  */
 
-#define CACHE_SLOTS 8192		/* a power of two, twice the terms kept */
+#define CACHE_SLOTS 4096		/* a power of two, twice the terms kept */
 #define CACHE_TERMS (CACHE_SLOTS / 2)
-#define CACHE_BYTES (512 * 1024)
+#define CACHE_BYTES (256 * 1024)
 
 typedef struct CachedTerm
 {
