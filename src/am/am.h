@@ -82,4 +82,7 @@ extern void elacendscan(IndexScanDesc scan);
 /* customscan.c */
 extern void elac_customscan_init(void);
 
+/* text_estimate.c */
+extern void elac_text_estimate_init(void);
+
 #endif							/* ELAC_AM_H */

@@ -19,6 +19,7 @@ elac_am_init(void)
 {
 	elac_options_init();
 	elac_customscan_init();
+	elac_text_estimate_init();
 }
 
 Oid
