@@ -624,7 +624,8 @@ positions_add_up(ElacPostingList *list, uint32 n)
 
 		for (uint32 j = source->positions_first[i]; j < source->positions_first[i + 1]; j++)
 		{
-			if (gaps[j] > ELAC_POSITION_MAX - next)
+			/* past the last position there is none, however small the gap */
+			if (next > ELAC_POSITION_MAX || gaps[j] > ELAC_POSITION_MAX - next)
 				list_corrupted(list, "A position");
 			next += gaps[j];
 			source->positions[j] = (uint16) next++;

@@ -194,6 +194,46 @@ check_list(const ElacPosting *postings, uint32 df, uint32 ndocs, const uint8 *no
 	CHECK(same);
 }
 
+/* A position after the last one there can be is damage, though no gap is too large by itself. */
+static void
+test_last_position(uint8 *norms)
+{
+	uint16		positions[2 * ELAC_TEXT_BLOCK_DOCS];
+	ElacPosting postings[ELAC_TEXT_BLOCK_DOCS];
+	uint16		found[ELAC_POSITIONS_MAX];
+	uint32		last = ELAC_TEXT_BLOCK_DOCS - 1;
+
+	for (int beyond = 0; beyond < 2; beyond++)
+	{
+		ElacTextPacked packed;
+		ElacTextEntry entry;
+		ElacTextReader *reader;
+		ElacPostingList *list;
+
+		for (uint32 i = 0; i <= last; i++)
+		{
+			positions[2 * i] = ELAC_POSITION_MAX - 1 + beyond;
+			positions[2 * i + 1] = ELAC_POSITION_MAX + beyond;
+			postings[i].doc = i;
+			postings[i].tf = 2;
+			postings[i].where = elac_posting_where(2 * i, 2);
+			norms[i] = 2;
+		}
+		memset(&packed, 0, sizeof(packed));
+		packed.data.context = packed.stream.context = packed.directory.context = CurrentMemoryContext;
+		elac_posting_pack(postings, last + 1, norms, positions, &packed);
+		memset(&entry, 0, sizeof(entry));
+		entry.tier = ELAC_TEXT_FREQUENT;
+		entry.df = last + 1;
+		reader = reader_of_list(&packed, last + 1, true, &entry);
+		list = elac_posting_list_open(reader, &entry);
+		if (beyond)
+			CHECK_RAISES((void) elac_posting_list_positions(list, 0, last, found), ERRCODE_INDEX_CORRUPTED);
+		else
+			CHECK(elac_posting_list_positions(list, 0, last, found) == 2 && found[1] == ELAC_POSITION_MAX);
+	}
+}
+
 typedef enum PositionsKind
 {
 	NO_POSITIONS,
@@ -282,6 +322,7 @@ test_lists(void)
 	for (unsigned bits = 20; bits <= 32; bits++)
 		test_list(norms, 300, 20, bits, 32, NO_POSITIONS);
 	test_list(norms, 300000, 0, 4, 2, REGULAR);
+	test_last_position(norms);
 	test_list(norms, 300000, 40, 6, 3, NO_POSITIONS);
 	munmap(norms, (size_t) 1 << 32);
 }
@@ -353,7 +394,7 @@ make_corpus(ElacTextType type, uint32 ndocs, uint32 vocabulary, uint32 max_terms
 			ElacTermVector *doc = &corpus.docs[d];
 
 			if (label == 0)
-				doc->labels = palloc0(3 * sizeof(ElacTermVector));
+				doc->labels = palloc0((ELAC_LABELS - 1) * sizeof(ElacTermVector));
 			if (doc->isnull || more.docs[d].isnull || label == 2)
 				continue;
 			add_positions(&more.docs[d], REGULAR);
