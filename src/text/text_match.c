@@ -118,6 +118,29 @@ compare_estimates(const void *a, const void *b)
 
 static MatchNode *make_condition(const ElacTermSet *set, uint32 item, bool in_phrase);
 
+/* Do operands of this item count as those of the operator above it? */
+static bool
+joins_above(const QueryItem *item, int oper, bool in_phrase)
+{
+	return item->type == QI_OPR && (item->qoperator.oper == oper ||
+									(in_phrase && oper == OP_AND && item->qoperator.oper == OP_PHRASE));
+}
+
+/* How many operands add_operands() will add: room for all items would be a square of them in all. */
+static uint32
+count_operands(const QueryItem *items, uint32 item, int oper, bool in_phrase)
+{
+	uint32		sides[2];
+	uint32		n = 0;
+
+	check_stack_depth();
+	sides[0] = item + items[item].qoperator.left;
+	sides[1] = item + 1;
+	for (int i = 0; i < 2; i++)
+		n += joins_above(&items[sides[i]], oper, in_phrase) ? count_operands(items, sides[i], oper, in_phrase) : 1;
+	return n;
+}
+
 /* The operands of an AND (or an OR), those of the same below it included. */
 static void
 add_operands(const ElacTermSet *set, MatchNode *node, uint32 item, int oper, bool in_phrase)
@@ -130,11 +153,7 @@ add_operands(const ElacTermSet *set, MatchNode *node, uint32 item, int oper, boo
 	sides[1] = item + 1;
 	for (int i = 0; i < 2; i++)
 	{
-		const QueryItem *side = &items[sides[i]];
-		bool		same = side->type == QI_OPR && (side->qoperator.oper == oper ||
-													(in_phrase && oper == OP_AND && side->qoperator.oper == OP_PHRASE));
-
-		if (same)
+		if (joins_above(&items[sides[i]], oper, in_phrase))
 			add_operands(set, node, sides[i], oper, in_phrase);
 		else
 			add_child(node, make_condition(set, sides[i], in_phrase));
@@ -144,8 +163,8 @@ add_operands(const ElacTermSet *set, MatchNode *node, uint32 item, int oper, boo
 static MatchNode *
 make_condition(const ElacTermSet *set, uint32 item, bool in_phrase)
 {
-	const QueryItem *node = GETQUERY(set->query->condition) + item;
-	uint32		room = (uint32) set->query->condition->size + 1;
+	const QueryItem *items = GETQUERY(set->query->condition);
+	const QueryItem *node = items + item;
 	MatchNode  *made;
 
 	check_stack_depth();
@@ -176,13 +195,13 @@ make_condition(const ElacTermSet *set, uint32 item, bool in_phrase)
 			}
 			/* FALLTHROUGH */
 		case OP_AND:
-			made = make_node(MATCH_ALL_OF, room);
+			made = make_node(MATCH_ALL_OF, count_operands(items, item, OP_AND, in_phrase));
 			add_operands(set, made, item, OP_AND, in_phrase);
 			qsort(made->children, made->nchildren, sizeof(MatchNode *), compare_estimates);
 			made->estimate = made->children[0]->estimate;
 			return made;
 		case OP_OR:
-			made = make_node(MATCH_ANY_OF, room);
+			made = make_node(MATCH_ANY_OF, count_operands(items, item, OP_OR, in_phrase));
 			add_operands(set, made, item, OP_OR, in_phrase);
 			for (uint32 i = 0; i < made->nchildren; i++)
 				made->estimate += made->children[i]->estimate;
