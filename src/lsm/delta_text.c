@@ -450,9 +450,9 @@ elac_delta_text_bound(ElacDeltaText *text, ElacDoc doc)
 {
 	uint32		row;
 
-	/* what a term adds is a part of its weight, rounded */
+	/* what a term adds is a part of its weight, rounded to a multiple of the quantum */
 	return elac_delta_view_lane(text->view, doc, &row)->texts == NULL ? get_float8_infinity()
-		: text->bounds[doc] * BOUND_SLACK;
+		: text->bounds[doc] * BOUND_SLACK + (text->first_hit[doc + 1] - text->first_hit[doc]) * text->query->quantum;
 }
 
 /* Makes the vectors of a row whose texts are kept. */
