@@ -77,10 +77,11 @@ caches_drop(void)
 static ElacLexemeCache *
 cache_create(Oid config)
 {
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "elacsym lexemes", ALLOCSET_DEFAULT_SIZES);
-	ElacLexemeCache *cache = MemoryContextAllocZero(context, sizeof(ElacLexemeCache));
+	/* look-ups may fail: nothing is to stay behind then */
 	TSConfigCacheEntry *entry = lookup_ts_config_cache(config);
 	TSParserCacheEntry *parser = lookup_ts_parser_cache(entry->prsId);
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "elacsym lexemes", ALLOCSET_DEFAULT_SIZES);
+	ElacLexemeCache *cache = MemoryContextAllocZero(context, sizeof(ElacLexemeCache));
 
 	cache->config = config;
 
