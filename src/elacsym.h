@@ -79,14 +79,20 @@ typedef enum ElacRerank
 typedef enum ElacTextType
 {
 	ELAC_TEXT_PLAIN = 1,		/* text: analysed by the column's configuration */
-	ELAC_TEXT_TSVECTOR = 2,		/* tsvector: lexemes as they are, four labels */
+	ELAC_TEXT_TSVECTOR = 2,		/* tsvector: lexemes as they are, by label */
 	ELAC_TEXT_ARRAY = 3			/* text[]: its elements, one after the other */
 } ElacTextType;
 
-/* Labels of a tsvector's lexemes, numbered as the server does; all other texts have label D alone. */
+/*
+ * Labels of a tsvector's lexemes, numbered as the server does; all other texts
+ * have label D alone.  A lexeme without positions has none: to the server's @@
+ * it has whatever label is asked for.
+ */
 #define ELAC_LABEL_D 0
 #define ELAC_LABEL_A 3
-#define ELAC_LABELS 4
+#define ELAC_LABEL_NONE 4
+#define ELAC_LABELS 5
+#define ELAC_LABEL_WEIGHTS 4	/* labels with a weight, D to A; lexemes without label have D's */
 
 /* Flags of a text column. */
 #define ELAC_TEXT_POSITIONS 1	/* positions are stored: phrases can be answered */
@@ -111,7 +117,7 @@ typedef struct ElacColumn
 	float		k1;				/* BM25, text columns */
 	float		b;				/* BM25, text columns */
 	float		weight;			/* weight of the field, text columns */
-	float		label_weight[ELAC_LABELS];	/* tsvector columns: of labels D, C, B, A; 1 otherwise */
+	float		label_weight[ELAC_LABEL_WEIGHTS];	/* tsvector columns: of labels D, C, B, A; 1 otherwise */
 	char		config[ELAC_CONFIG_NAME_LEN];	/* regconfig, qualified unless in pg_catalog */
 	char		reserved2[6];	/* 0 */
 } ElacColumn;

@@ -103,11 +103,11 @@ elacsym_text_options(PG_FUNCTION_ARGS)
 Datum
 elacsym_tsvector_options(PG_FUNCTION_ARGS)
 {
-	static const char *const names[ELAC_LABELS] = {"weight_d", "weight_c", "weight_b", "weight_a"};
+	static const char *const names[ELAC_LABEL_WEIGHTS] = {"weight_d", "weight_c", "weight_b", "weight_a"};
 	local_relopts *relopts = (local_relopts *) PG_GETARG_POINTER(0);
 
 	options_declare_field(relopts);
-	for (int label = 0; label < ELAC_LABELS; label++)
+	for (int label = 0; label < ELAC_LABEL_WEIGHTS; label++)
 		add_local_real_reloption(relopts, names[label], "weight of lexemes with this label",
 								 1.0, 0.0, ELAC_FIELD_WEIGHT_MAX,
 								 offsetof(ElacTextOptions, label_weight) + label * sizeof(double));

@@ -145,7 +145,7 @@ schema_text_column(Relation index, int i, const ElacColumnTraits *traits, bytea 
 	column->k1 = options != NULL ? options->k1 : 1.2;
 	column->b = options != NULL ? options->b : 0.75;
 	column->weight = options != NULL ? options->weight : 1.0;
-	for (int label = 0; label < ELAC_LABELS; label++)
+	for (int label = 0; label < ELAC_LABEL_WEIGHTS; label++)
 		column->label_weight[label] = options != NULL && traits->element == ELAC_TEXT_TSVECTOR ?
 			options->label_weight[label] : 1.0;
 	if (options == NULL || options->positions)

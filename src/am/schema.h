@@ -19,7 +19,7 @@ typedef struct ElacTextOptions
 	double		k1;
 	double		b;
 	double		weight;
-	double		label_weight[ELAC_LABELS];	/* tsvector */
+	double		label_weight[ELAC_LABEL_WEIGHTS];	/* tsvector */
 	bool		positions;
 	bool		bigrams;		/* text and text[] */
 } ElacTextOptions;

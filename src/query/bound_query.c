@@ -18,7 +18,7 @@
 #include "query/bound_query.h"
 
 #define HEADER_SIZE offsetof(ElacBoundQuery, attnos)
-#define OPERAND_WEIGHTS ((1 << ELAC_LABELS) - 1)	/* all labels that an operand may ask for */
+#define OPERAND_WEIGHTS ((1 << ELAC_LABEL_WEIGHTS) - 1)	/* all labels that an operand may ask for */
 
 Oid			elac_bound_query_granted = InvalidOid;
 

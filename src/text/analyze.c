@@ -123,7 +123,7 @@ add_lexeme(ElacTermVector *vectors[ELAC_LABELS], const ElacTerm *lexeme, const W
 			if (positions)
 				(*next)[term.npositions++] = WEP_GETPOS(where->pos[i]);
 		}
-		if (where->npos == 0 && label == ELAC_LABEL_D)
+		if (where->npos == 0 && label == ELAC_LABEL_NONE)
 			term.tf = 1;
 		if (term.tf == 0)
 			continue;

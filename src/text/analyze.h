@@ -25,8 +25,8 @@ typedef struct ElacTerm
 
 /*
  * A document's (or query's) lexemes, distinct, ascending by memcmp then length.
- * A tsvector has four such vectors: this one for label D, three more for C, B
- * and A.
+ * A tsvector has five such vectors: this one for label D, more for C, B and A
+ * and for lexemes without label.
  */
 typedef struct ElacTermVector
 {
@@ -34,7 +34,7 @@ typedef struct ElacTermVector
 	uint32		nterms;
 	uint32		length;			/* sum of tf: the document's length */
 	ElacTerm   *terms;
-	struct ElacTermVector *labels;	/* of labels C, B, A; NULL for anything but a tsvector */
+	struct ElacTermVector *labels;	/* of labels C, B, A, none; NULL for anything but a tsvector */
 } ElacTermVector;
 
 /* The lexemes of one label; a vector without any when there are none. */
@@ -62,7 +62,7 @@ extern Oid	elac_text_config_find(const char *name);
  * - text[]: its elements one after the other, NULL elements left out, with a
  *   gap of ELAC_ARRAY_GAP positions between them.
  * - tsvector: lexemes as they are, by label; a lexeme without positions counts
- *   once and has label D.
+ *   once and has no label (ELAC_LABEL_NONE).
  *
  * config is the column's configuration, resolved.
  */

@@ -50,7 +50,7 @@ typedef struct ElacBm25Term
 typedef struct ElacBm25Field
 {
 	int			column;			/* position in the schema */
-	int			label;			/* ELAC_LABEL_D .. ELAC_LABEL_A */
+	int			label;			/* ELAC_LABEL_D .. ELAC_LABEL_NONE */
 	double		k1;
 	double		b;
 	double		weight;
@@ -77,7 +77,7 @@ typedef enum ElacTextCombine
 typedef struct ElacBm25Query
 {
 	int			nfields;
-	ElacBm25Field *fields;		/* by column; a tsvector column has up to four, by label */
+	ElacBm25Field *fields;		/* by column; a tsvector column has up to five, by label */
 	ElacTextCombine combine;
 	uint32		nslots;			/* words of the query */
 	uint32		min_match;		/* words that must match; 0 and 1: any */

@@ -35,7 +35,7 @@ compile_check_columns(const ElacSchema *schema, const ElacTextRequest *request, 
 		labels = request->ncolumns == 1 && schema->columns[column].element == ELAC_TEXT_TSVECTOR;
 	}
 	if (request->nweights > 0 && request->nweights != request->ncolumns &&
-		!(labels && request->nweights == ELAC_LABELS))
+		!(labels && request->nweights == ELAC_LABEL_WEIGHTS))
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("number of weights (%d) does not match number of columns of the query (%d)",
@@ -65,6 +65,8 @@ compile_check_phrases(const ElacSchema *schema, const ElacTextRequest *request, 
 static float
 compile_weight(const ElacTextRequest *request, int i, const ElacColumn *column, int label)
 {
+	if (label == ELAC_LABEL_NONE)
+		label = ELAC_LABEL_D;
 	if (request->nweights == 0)
 		return column->weight * column->label_weight[label];
 	/* four for one column are of its labels */
@@ -286,7 +288,7 @@ condition_operands(TSQuery condition, Operand **dst, uint32 *ndistinct)
 		operands[n].len = value->length;
 		operands[n].prefix = value->prefix;
 		operands[n].positive = !negated[i];
-		operands[n].labels = value->weight != 0 ? value->weight : (1 << ELAC_LABELS) - 1;
+		operands[n].labels = value->weight != 0 ? value->weight : (1 << ELAC_LABEL_WEIGHTS) - 1;
 		operands[n++].item = i;
 	}
 	qsort(operands, n, sizeof(Operand), compare_operands);
@@ -312,7 +314,8 @@ operand_concerns(const Operand *operand, const ElacBigramItem *items, int label,
 {
 	ElacBigramItem kind = items != NULL ? items[operand->item] : ELAC_BIGRAM_BOTH;
 
-	return (operand->labels & (1 << label)) != 0 && operand->len > 0 &&
+	/* the server lets lexemes without label match whatever is asked for */
+	return (label == ELAC_LABEL_NONE || (operand->labels & (1 << label)) != 0) && operand->len > 0 &&
 		kind != (bigrams ? ELAC_BIGRAM_WITHOUT : ELAC_BIGRAM_WITH);
 }
 

@@ -6,7 +6,7 @@
  * Flat form, numbers in LEB128:
  *
  *	  byte 0	TERMS_NULL, or TERMS_PRESENT with TERMS_POSITIONS and TERMS_LABELS
- *	  then the vector of label D, and with TERMS_LABELS those of C, B and A:
+ *	  then the vector of label D, and with TERMS_LABELS those of C, B, A and none:
  *	  number of terms; with TERMS_POSITIONS the sum of their positions; then
  *	  for each term its length, its bytes, and
  *	  - without positions: tf

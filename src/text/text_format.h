@@ -17,7 +17,7 @@
 
 #define ELAC_TEXT_MAGIC 0x54584C45	/* "ELXT" */
 #define ELAC_TEXT_LABELS_MAGIC 0x4C584C45	/* "ELXL" */
-#define ELAC_TEXT_VERSION 2
+#define ELAC_TEXT_VERSION 3
 
 /* Postings a block of a posting list holds; the last may have fewer. */
 #define ELAC_TEXT_BLOCK_DOCS 128
@@ -132,7 +132,7 @@ StaticAssertDecl(sizeof(ElacTextFooter) == 160, "ElacTextFooter is stored");
 
 /*
  * The last bytes of a labelled column's head: it is the sections of labels D,
- * C, B and A, one after the other in head and body.  Offsets count from the
+ * C, B and A and of no label, one after the other in head and body.  Offsets count from the
  * column's start.
  */
 typedef struct ElacTextLabelsFooter
@@ -142,7 +142,7 @@ typedef struct ElacTextLabelsFooter
 	ElacTextTrailer trailer;
 } ElacTextLabelsFooter;
 
-StaticAssertDecl(sizeof(ElacTextLabelsFooter) == 72, "ElacTextLabelsFooter is stored");
+StaticAssertDecl(sizeof(ElacTextLabelsFooter) == 88, "ElacTextLabelsFooter is stored");
 
 /*
  * Positions of frequent terms are one stream of bytes, cut into chunks of this

@@ -64,7 +64,7 @@ extern void elac_text_emit_term(ElacTextEmitter *emitter, const char *bytes, uin
 extern void elac_text_emit_finish(ElacTextEmitter *emitter);
 
 /*
- * A labelled column (a tsvector) is four sections one after the other, label D
+ * A labelled column (a tsvector) is five sections one after the other, label D
  * first, and a trailer.  Between begin and finish: for each label
  * elac_text_emit_begin() .. elac_text_emit_finish(), then elac_text_labels_next().
  * NULLs are given to label D's section and to no other.

@@ -1,6 +1,6 @@
 /*
  * text_reader.c
- *	  Opens a text section, or the four of a labelled column, and reads what is
+ *	  Opens a text section, or the five of a labelled column, and reads what is
  *	  neither dictionary (text_dictionary.c) nor postings (posting_list.c):
  *	  footer, length codes, NULLs, bytes of positions.
  *

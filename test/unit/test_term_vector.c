@@ -122,7 +122,7 @@ test_random_vectors(void)
 	elac_rng_seed(&rng, 6);
 	corpus = corpus_random(&rng, 400, 3000, 40);
 	check_flat(&rng, &empty);
-	for (uint32 d = 0; d + 4 <= corpus.ndocs; d += 4)
+	for (uint32 d = 0; d + ELAC_LABELS <= corpus.ndocs; d += ELAC_LABELS)
 	{
 		ElacTermVector doc = corpus.docs[d];
 
@@ -165,10 +165,10 @@ test_refused(void)
 		{{2, 1, 1, 1, 'a', 2, 0x80, 0x80, 1}, 9, false},	/* position 16384 */
 		{{2, 1, 1, 1, 'a', 2, 0xFF, 0x7F}, 8, true},	/* 16383 */
 		{{8, 0}, 2, false},
-		{{4, 0, 0, 0}, 4, false},	/* a label missing */
-		{{4, 0, 0, 0, 0}, 5, true},
-		{{4, 0, 0, 0, 1, 1, 'a', 1}, 8, true},
-		{{4, 0, 0, 0, 1, 1, 'a', 1, 0}, 9, false},
+		{{4, 0, 0, 0, 0}, 5, false},	/* a label missing */
+		{{4, 0, 0, 0, 0, 0}, 6, true},
+		{{4, 0, 0, 0, 0, 1, 1, 'a', 1}, 9, true},
+		{{4, 0, 0, 0, 0, 1, 1, 'a', 1, 0}, 10, false},
 	};
 
 	for (int i = 0; i < lengthof(cases); i++)

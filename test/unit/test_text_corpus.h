@@ -251,7 +251,7 @@ corpus_positions(ElacRng *rng, Corpus *corpus)
 		}
 }
 
-/* Documents with all four labels, the last of which has no terms. */
+/* Documents with all labels, the last two of which have no terms. */
 static inline Corpus
 corpus_labelled(ElacRng *rng, uint32 ndocs, uint32 vocabulary, uint32 max_terms)
 {
@@ -259,7 +259,7 @@ corpus_labelled(ElacRng *rng, uint32 ndocs, uint32 vocabulary, uint32 max_terms)
 
 	corpus_positions(rng, &corpus);
 	for (uint32 d = 0; d < ndocs; d++)
-		corpus.docs[d].labels = palloc0(3 * sizeof(ElacTermVector));
+		corpus.docs[d].labels = palloc0((ELAC_LABELS - 1) * sizeof(ElacTermVector));
 	for (int label = 0; label < 2; label++)
 	{
 		Corpus		more = corpus_random(rng, ndocs, vocabulary, max_terms);

@@ -17,7 +17,7 @@
 #include "tsearch/ts_type.h"
 
 #define WORDS 24
-#define MAX_FIELDS 6
+#define MAX_FIELDS 8
 #define MAX_COLUMNS 3
 #define MAX_ITEMS 40
 #define MAX_SOURCES 4
@@ -121,7 +121,7 @@ make_doc(Doc *doc, bool labelled, bool strong)
 	label_vector(doc, ELAC_LABEL_D, &doc->vector);
 	if (labelled)
 	{
-		doc->vector.labels = palloc(3 * sizeof(ElacTermVector));
+		doc->vector.labels = palloc((ELAC_LABELS - 1) * sizeof(ElacTermVector));
 		for (int label = 1; label < ELAC_LABELS; label++)
 			label_vector(doc, label, &doc->vector.labels[label - 1]);
 	}
