@@ -286,6 +286,7 @@ elac_matcher_open(ElacTermSet *set, uint32 max_window)
 
 /* ---- leaping ---- */
 
+/* Max() and Min() evaluate twice what they return: below, no call stands in them. */
 static uint64
 node_next(const ElacMatcher *matcher, const MatchNode *node, uint64 first)
 {
@@ -301,11 +302,19 @@ node_next(const ElacMatcher *matcher, const MatchNode *node, uint64 first)
 		case MATCH_ALL_OF:
 			next = first;
 			for (uint32 i = 0; i < node->nchildren; i++)
-				next = Max(next, node_next(matcher, node->children[i], first));
+			{
+				uint64		child = node_next(matcher, node->children[i], first);
+
+				next = Max(next, child);
+			}
 			return next;
 		case MATCH_ANY_OF:
 			for (uint32 i = 0; i < node->nchildren; i++)
-				next = Min(next, node_next(matcher, node->children[i], first));
+			{
+				uint64		child = node_next(matcher, node->children[i], first);
+
+				next = Min(next, child);
+			}
 			return next;
 		case MATCH_COUNT:
 			if (node->nchildren < node->wanted)

@@ -129,7 +129,10 @@ next_window(TextSearch *search, uint64 first)
 		return ndocs;
 	first = Max(first, next);
 	if (search->matcher != NULL && first < ndocs)
-		first = Max(first, elac_matcher_next(search->matcher, first - first % ELAC_WINDOW));
+	{
+		next = elac_matcher_next(search->matcher, first - first % ELAC_WINDOW);
+		first = Max(first, next);
+	}
 	if (search->allowed != NULL && first < ndocs)
 		first = elac_bitmap_next(search->allowed, (uint32) first);
 	return first < ndocs ? first - first % ELAC_WINDOW : ndocs;
