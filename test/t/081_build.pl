@@ -44,7 +44,8 @@ sub recall
 			$$ BEGIN RETURN ARRAY(SELECT id FROM t WHERE v IS NOT NULL ORDER BY v <-> $1 LIMIT 10); END $$;
 		CREATE OR REPLACE FUNCTION found(vector) RETURNS int[] LANGUAGE plpgsql SET enable_seqscan = off SET enable_sort = off AS
 			$$ BEGIN RETURN ARRAY(SELECT id FROM t WHERE v IS NOT NULL ORDER BY v <-> $1 LIMIT 10); END $$;
-		SELECT round(avg((SELECT count(*) FROM unnest(found(v)) f WHERE f = ANY(exact(v)))) / 10, 4) FROM q});
+		WITH answers AS MATERIALIZED (SELECT found(v) AS found, exact(v) AS truth FROM q)
+		SELECT round(avg((SELECT count(*) FROM unnest(found) f WHERE f = ANY(truth))) / 10, 4) FROM answers});
 }
 
 # Answers that do not depend on lists: texts and numbers.
