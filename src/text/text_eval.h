@@ -36,6 +36,20 @@ extern const ElacPrefixUnion *elac_text_prefix_union(ElacTextReader *reader, con
 /* Positions of all lexemes with the prefix in one document; 0 when some are not known. */
 extern uint32 elac_text_prefix_positions(ElacTextReader *reader, const char *bytes, uint32 len, ElacDoc doc, uint16 *dst);
 
+/* The same for many documents of a window, found in one walk over the lexemes. */
+typedef struct ElacPrefixPlaces
+{
+	ElacDoc		first;			/* the window's */
+	uint64		n;
+	uint64		room;
+	uint32	   *keys;			/* ascending: document - first, then 14 bits of position, 0: not known; NULL at first */
+} ElacPrefixPlaces;
+
+/* Those of the documents in `within`, from first on, at most 65536 of them; keys are in CurrentMemoryContext. */
+extern void elac_text_prefix_places(ElacTextReader *reader, const char *bytes, uint32 len, ElacDoc first, uint32 ndocs,
+									const uint64 *within, ElacPrefixPlaces *places);
+extern uint32 elac_prefix_places_get(const ElacPrefixPlaces *places, ElacDoc doc, uint16 *dst);
+
 /* ---- text_term.c: one term's postings, forward ---- */
 
 typedef struct ElacTermReader

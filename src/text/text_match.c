@@ -52,6 +52,17 @@ typedef struct MatchProbe
 	uint32		docs[ELAC_TEXT_BLOCK_DOCS];
 } MatchProbe;
 
+/* A prefix's positions in a window, read all at once when more than a few documents ask. */
+typedef struct MatchPlaces
+{
+	uint64		window;			/* number of the window that what follows is about */
+	uint32		asked;			/* documents that were looked for one by one */
+	bool		read;
+	ElacPrefixPlaces places;
+} MatchPlaces;
+
+#define PLACES_ASKED 2			/* so many are looked for one by one */
+
 struct ElacMatcher
 {
 	ElacTermSet *set;
@@ -60,6 +71,8 @@ struct ElacMatcher
 	ElacWindow	window;
 	uint32		nwords;			/* of the window */
 	MatchProbe **probes;		/* by term of the set; NULL until needed */
+	MatchPlaces **places;		/* of prefixes, likewise */
+	uint64		nwindows;		/* so far */
 	uint64	   *planes;			/* MATCH_COUNT: one bit of all counts each */
 	uint32		nplanes;
 	ElacDoc		doc;			/* being checked */
@@ -269,6 +282,7 @@ elac_matcher_open(ElacTermSet *set, uint32 max_window)
 	matcher->set = set;
 	matcher->max_window = max_window;
 	matcher->probes = palloc0(Max(set->nterms, 1) * sizeof(MatchProbe *));
+	matcher->places = palloc0(Max(set->nterms, 1) * sizeof(MatchPlaces *));
 	if (query->condition == NULL)
 	{
 		matcher->root = make_count(set);
@@ -504,6 +518,7 @@ elac_matcher_window(ElacMatcher *matcher, const ElacWindow *window, const uint64
 {
 	Assert(window->ndocs <= matcher->max_window);
 	matcher->window = *window;
+	matcher->nwindows++;
 	matcher->nwords = (window->ndocs + 63) / 64;
 	evaluate_node(matcher, matcher->root, within);
 	*surely = matcher->root->surely;
@@ -579,6 +594,29 @@ matcher_has(void *arg, int field, uint32 number)
 	return term != NULL && probe_find(matcher, term, &block, &place);
 }
 
+/* Positions of a prefix in the document being checked. */
+static uint32
+prefix_positions(ElacMatcher *matcher, const ElacTermReader *term, uint16 *dst)
+{
+	MatchPlaces **place = &matcher->places[term - matcher->set->terms];
+
+	if (*place == NULL)
+		*place = palloc0(sizeof(MatchPlaces));
+	if ((*place)->window != matcher->nwindows)
+	{
+		(*place)->window = matcher->nwindows;
+		(*place)->asked = 0;
+		(*place)->read = false;
+	}
+	if (!(*place)->read && (*place)->asked++ < PLACES_ASKED)
+		return elac_text_prefix_positions(term->reader, term->term->bytes, term->term->len, matcher->doc, dst);
+	if (!(*place)->read)
+		elac_text_prefix_places(term->reader, term->term->bytes, term->term->len, matcher->window.first,
+								matcher->window.ndocs, matcher->root->maybe, &(*place)->places);
+	(*place)->read = true;
+	return elac_prefix_places_get(&(*place)->places, matcher->doc, dst);
+}
+
 static uint32
 matcher_positions(void *arg, int field, uint32 number, uint16 *dst)
 {
@@ -590,7 +628,7 @@ matcher_positions(void *arg, int field, uint32 number, uint16 *dst)
 	if (term == NULL || !probe_find(matcher, term, &block, &place))
 		return 0;
 	if (term->list == NULL)
-		return elac_text_prefix_positions(term->reader, term->term->bytes, term->term->len, matcher->doc, dst);
+		return prefix_positions(matcher, term, dst);
 	return elac_posting_list_positions(term->list, block, place, dst);
 }
 

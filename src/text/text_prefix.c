@@ -283,3 +283,122 @@ elac_text_prefix_positions(ElacTextReader *reader, const char *bytes, uint32 len
 	pfree(walk);
 	return known ? elac_positions_list(&set, dst) : 0;
 }
+
+/* ---- positions of many documents ---- */
+
+#define PLACES_POSITION_BITS 14
+
+static void
+places_add(ElacPrefixPlaces *places, uint32 offset, const uint16 *positions, uint32 n)
+{
+	const uint32 document = offset << PLACES_POSITION_BITS;
+
+	if (places->n + n + 1 > places->room)
+	{
+		uint64		room = Max(places->room * 2, places->n + n + 4096);
+
+		places->keys = places->keys == NULL ? palloc_extended(room * sizeof(uint32), MCXT_ALLOC_HUGE)
+			: repalloc_huge(places->keys, room * sizeof(uint32));
+		places->room = room;
+	}
+	if (n == 0)
+		places->keys[places->n++] = document;
+	for (uint32 i = 0; i < n; i++)
+		places->keys[places->n++] = document | positions[i];
+}
+
+/* Adds what one lexeme has. */
+static void
+places_add_list(ElacPrefixPlaces *places, ElacPostingList *list, uint32 ndocs, const uint64 *within)
+{
+	uint64		end = (uint64) places->first + ndocs;
+	uint32		docs[ELAC_TEXT_BLOCK_DOCS];
+	uint16		positions[ELAC_POSITIONS_MAX];
+	uint32		block = 0;
+	uint32		high = list->nblocks;
+
+	while (block < high)
+	{
+		uint32		middle = block + (high - block) / 2;
+
+		if (list->last_docs[middle] < places->first)
+			block = middle + 1;
+		else
+			high = middle;
+	}
+	for (; block < list->nblocks && (block == 0 || list->last_docs[block - 1] + 1 < end); block++)
+	{
+		uint32		n = elac_posting_list_decode(list, block, docs, NULL);
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			uint32		offset = docs[i] - places->first;
+
+			if (docs[i] >= places->first && offset < ndocs && ((within[offset / 64] >> (offset % 64)) & 1))
+				places_add(places, offset, positions, elac_posting_list_positions(list, block, i, positions));
+		}
+	}
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return (x > y) - (x < y);
+}
+
+void
+elac_text_prefix_places(ElacTextReader *reader, const char *bytes, uint32 len, ElacDoc first, uint32 ndocs,
+						const uint64 *within, ElacPrefixPlaces *places)
+{
+	ElacTextPrefixWalk *walk = palloc(sizeof(ElacTextPrefixWalk));
+	ElacTextEntry entry;
+
+	Assert(ndocs <= PG_UINT32_MAX >> PLACES_POSITION_BITS);
+	places->first = first;
+	places->n = 0;
+	elac_text_prefix_begin(walk, reader, bytes, len);
+	while (elac_text_prefix_next(walk, &entry))
+	{
+		ElacPostingList *list = elac_posting_list_open(reader, &entry);
+
+		CHECK_FOR_INTERRUPTS();
+		places_add_list(places, list, ndocs, within);
+		elac_posting_list_close(list);
+	}
+	elac_text_prefix_end(walk);
+	pfree(walk);
+	if (places->n > 1)
+		qsort(places->keys, places->n, sizeof(uint32), compare_keys);
+}
+
+uint32
+elac_prefix_places_get(const ElacPrefixPlaces *places, ElacDoc doc, uint16 *dst)
+{
+	uint32		offset = doc - places->first;
+	uint64		low = 0;
+	uint64		high = places->n;
+	uint32		n = 0;
+
+	while (low < high)
+	{
+		uint64		middle = low + (high - low) / 2;
+
+		if (places->keys[middle] >> PLACES_POSITION_BITS < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < places->n && places->keys[low] >> PLACES_POSITION_BITS == offset; low++)
+	{
+		uint16		position = places->keys[low] & ((1 << PLACES_POSITION_BITS) - 1);
+
+		if (position == 0)
+			return 0;
+		if (n == 0 || dst[n - 1] != position)
+			dst[n++] = position;
+	}
+	return n;
+}
