@@ -30,7 +30,7 @@ elac_row_type(Relation index, const ElacSchema *schema)
 		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
 
 		if (schema->columns[i].kind == ELAC_COLUMN_TEXT)
-			type->config[i] = elac_text_config(schema->columns[i].config);
+			type->config[i] = elac_text_config_find(schema->columns[i].config);
 		else if (schema->columns[i].kind == ELAC_COLUMN_ATTR)
 		{
 			type->attr[i].type = getBaseType(attribute->atttypid);
@@ -41,6 +41,12 @@ elac_row_type(Relation index, const ElacSchema *schema)
 		}
 	}
 	return type;
+}
+
+Oid
+elac_row_config(const ElacRowType *type, int column)
+{
+	return OidIsValid(type->config[column]) ? type->config[column] : elac_text_config(type->schema->columns[column].config);
 }
 
 /* The vector of a row, detoasted, when it fits the column. */
@@ -105,7 +111,7 @@ elac_row_form(const ElacRowType *type, ItemPointer tid, const Datum *values, con
 			case ELAC_COLUMN_TEXT:
 				column->text.isnull = isnull[i];
 				if (!isnull[i])
-					elac_text_analyze(&schema->columns[i], type->config[i], values[i], &column->text);
+					elac_text_analyze(&schema->columns[i], elac_row_config(type, i), values[i], &column->text);
 				break;
 			case ELAC_COLUMN_ATTR:
 				column->isnull = isnull[i];

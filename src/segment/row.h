@@ -21,7 +21,7 @@
 typedef struct ElacRowType
 {
 	const ElacSchema *schema;
-	Oid			config[ELAC_MAX_COLUMNS];	/* text columns, resolved */
+	Oid			config[ELAC_MAX_COLUMNS];	/* text columns; InvalidOid: gone, see elac_row_config() */
 	ElacAttrType attr[ELAC_MAX_COLUMNS];	/* attribute columns */
 	const char *index_name;
 } ElacRowType;
@@ -46,8 +46,11 @@ typedef struct ElacRow
 	ElacRowColumn columns[ELAC_MAX_COLUMNS];
 } ElacRow;
 
-/* Allocates in CurrentMemoryContext; raises when a configuration is gone. */
+/* Allocates in CurrentMemoryContext. */
 extern ElacRowType *elac_row_type(Relation index, const ElacSchema *schema);
+
+/* The configuration of a text column; raises when it is gone, which is nothing to those who analyse no texts. */
+extern Oid	elac_row_config(const ElacRowType *type, int column);
 
 /*
  * Forms a row from index values in CurrentMemoryContext: analyses texts,

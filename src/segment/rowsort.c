@@ -252,7 +252,7 @@ rowsort_put_text(ElacRowSort *sort, int column, Datum value, bool isnull)
 	if (isnull)
 		terms.isnull = true;
 	else
-		elac_text_analyze(&sort->schema->columns[column], sort->params.type->config[column], value, &terms);
+		elac_text_analyze(&sort->schema->columns[column], elac_row_config(sort->params.type, column), value, &terms);
 	elac_text_load_add(sort->texts, column, &terms);
 }
 

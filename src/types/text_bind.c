@@ -497,8 +497,42 @@ elac_text_query_support(PG_FUNCTION_ARGS)
 }
 
 /*
+ * May the user read the columns of the table that this argument names, by their
+ * places in the index?  One that is not constant may name any.  An expression
+ * takes the right to read the table.
+ */
+static bool
+bind_columns_are_readable(Oid index_oid, Oid table, Node *columns)
+{
+	Relation	index = index_open(index_oid, AccessShareLock);
+	int			natts = index->rd_index->indnatts;
+	bool	   *named = palloc0(natts * sizeof(bool));
+	bool		readable = true;
+
+	if (IsA(columns, Const) && ((Const *) columns)->constisnull)
+		natts = 0;
+	else if (IsA(columns, Const) && ((Const *) columns)->consttype == INT2OID)
+	{
+		int			attno = DatumGetInt16(((Const *) columns)->constvalue);
+
+		if (attno >= 1 && attno <= natts)
+			named[attno - 1] = true;
+	}
+	else
+		memset(named, true, natts * sizeof(bool));
+	for (int i = 0; i < natts; i++)
+		if (named[i] && (index->rd_index->indkey.values[i] == 0 ||
+						 pg_attribute_aclcheck(table, index->rd_index->indkey.values[i], GetUserId(), ACL_SELECT) != ACLCHECK_OK))
+			readable = false;
+	pfree(named);
+	index_close(index, AccessShareLock);
+	return readable;
+}
+
+/*
  * Support function of elacsym_bind().  Scores tell how frequent words are, so
- * somebody who spells the call out must be allowed to read the index's table.
+ * somebody who spells the call out must be allowed to read the index's table,
+ * or the columns named.
  * Calls that bind_call() makes do not come by here: whoever may use a view
  * need not have privileges on the table below it.
  */
@@ -526,7 +560,8 @@ elac_text_query_bind_support(PG_FUNCTION_ARGS)
 						DatumGetCString(DirectFunctionCall1(regclassout, index->constvalue)))));
 	if (DatumGetObjectId(index->constvalue) != elac_bound_query_granted &&
 		pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		!bind_columns_are_readable(DatumGetObjectId(index->constvalue), table,
+								   lthird(((SupportRequestSimplify *) request)->fcall->args)))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
 	PG_RETURN_POINTER(NULL);
 }
