@@ -7,7 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('dump');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--no-locale' ]);    # bigrams need it
 $node->start;
 
 my $store = PostgreSQL::Test::Utils::tempdir;

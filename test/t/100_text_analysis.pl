@@ -209,8 +209,8 @@ is($node->safe_psql('postgres', "SELECT text_array_lexemes('simple', ARRAY['a b'
 is($node->safe_psql('postgres', "SELECT text_array_lexemes('simple', '{}', 1), text_array_lexemes('simple', ARRAY[NULL]::text[], 1)"),
 	'|', 'arrays without elements');
 is($node->safe_psql('postgres', "SELECT text_vector_lexemes('a:1A,3,7B b c:2A', 1)"),
-	'a:1@3 b:1 B/a:1@7 A/a:1@1 A/c:1@2', 'a tsvector by label');
-is($node->safe_psql('postgres', "SELECT text_vector_lexemes('a:1A,3,7 b', 0)"), 'a:2 b:1 A/a:1', 'a tsvector without positions');
+	'a:1@3 B/a:1@7 A/a:1@1 A/c:1@2 bare/b:1', 'a tsvector by label');
+is($node->safe_psql('postgres', "SELECT text_vector_lexemes('a:1A,3,7 b', 0)"), 'a:2 A/a:1 bare/b:1', 'a tsvector without positions');
 is($node->safe_psql('postgres', "SELECT text_lexemes('simple', 'b a b', 0), text_words('simple', 'b a b', 0)"),
 	'a:1 b:2|a:1@2 b:2@1,3', 'a query\'s words have positions');
 my $pairs = 'abc:1@10 tokyo:1@6 がな:1@9 ひら:1@7 らが:1@8 京都:1@3 好:1@5 東京:1@2 한국:1@11';

@@ -81,7 +81,7 @@ append_vector(StringInfo out, const ElacTermVector *vector, const char *label)
 static Datum
 test_render(ElacTermVector *terms)
 {
-	static const char *const names[ELAC_LABELS] = {"", "C/", "B/", "A/"};
+	static const char *const names[ELAC_LABELS] = {"", "C/", "B/", "A/", "bare/"};
 	StringInfoData out;
 
 	test_flatten(terms);
