@@ -508,18 +508,6 @@ elac_delta_text_documents(ElacDeltaText *text, ElacDoc doc)
 	return text->documents;
 }
 
-void
-elac_delta_text_end(ElacDeltaText *text)
-{
-	pfree(text->documents);
-	pfree(text->terms);
-	pfree(text->vectors);
-	pfree(text->first_hit);
-	pfree(text->bounds);
-	pfree(text->hits);
-	pfree(text);
-}
-
 /* ---- conditions ---- */
 
 typedef struct ElacDeltaMatch

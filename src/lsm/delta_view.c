@@ -197,21 +197,6 @@ view_vector(ElacDeltaView *view, ElacDoc doc)
 	return view->vector;
 }
 
-ElacVectorClass
-elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector)
-{
-	ElacVectorClass class = elac_delta_vector_class(view, doc);
-
-	*vector = class == ELAC_VECTOR_FINITE ? view_vector(view, doc) : NULL;
-	return class;
-}
-
-float
-elac_delta_vector_error(ElacDeltaView *view, ElacDoc doc)
-{
-	return elac_delta_error_value(view_header(view, doc)->vector_error);
-}
-
 void
 elac_delta_query_init(ElacDeltaQuery *query, const ElacDeltaView *view, const float *vector)
 {

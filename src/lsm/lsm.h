@@ -78,9 +78,6 @@ extern uint64 elac_delta_ndead(const ElacDeltaView *view);
 extern bool elac_delta_is_dead(ElacDeltaView *view, ElacDoc doc);
 extern ItemPointer elac_delta_tid(ElacDeltaView *view, ElacDoc doc);
 extern Datum elac_delta_attr(ElacDeltaView *view, ElacDoc doc, int column, bool *isnull);
-/* *vector is NULL unless FINITE; decoded, at most elac_delta_vector_error() away from the row's. */
-extern ElacVectorClass elac_delta_vector(ElacDeltaView *view, ElacDoc doc, const float **vector);
-extern float elac_delta_vector_error(ElacDeltaView *view, ElacDoc doc);
 extern ElacVectorClass elac_delta_vector_class(ElacDeltaView *view, ElacDoc doc);
 
 /* A prepared query for the rows of a view; vector has to stay. */
@@ -124,7 +121,6 @@ extern ElacDeltaText *elac_delta_text_begin(ElacDeltaView *view, const ElacBm25Q
 extern ElacDoc elac_delta_text_next(const ElacDeltaText *text, ElacDoc doc);
 extern double elac_delta_text_bound(ElacDeltaText *text, ElacDoc doc);
 extern const ElacTermVector *elac_delta_text_documents(ElacDeltaText *text, ElacDoc doc);
-extern void elac_delta_text_end(ElacDeltaText *text);
 
 /*
  * elac_bm25_matches() of a row.  What it takes to find rows fast is made when a

@@ -98,7 +98,8 @@ analyze_array(const ElacColumn *column, Oid config, ArrayType *array, bool posit
 		CHECK_FOR_INTERRUPTS();
 		if (isnull[i])
 			continue;
-		if (document.position > 0)
+		/* beyond the last position all are equal: an array of many elements must not count on and on */
+		if (document.position > 0 && document.position < ELAC_POSITION_MAX)
 			document.position += ELAC_ARRAY_GAP;
 		analyze_text(column, config, DatumGetTextPP(elements[i]), &document);
 	}

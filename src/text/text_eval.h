@@ -13,11 +13,6 @@
 #define ELAC_WINDOW 4096		/* documents; their scores, 32 kB, stay in the first-level cache */
 #define ELAC_WINDOW_WORDS (ELAC_WINDOW / 64)
 
-/* ---- text_heap.c ---- */
-
-/* Score that a document must reach to be worth pushing; 0 while there is room. */
-extern double elac_text_heap_threshold(const ElacTextHeap *heap);
-
 /* ---- text_prefix.c: the union of all lexemes with a prefix, as one list ---- */
 
 typedef struct ElacPrefixUnion
