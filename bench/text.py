@@ -235,6 +235,17 @@ def report(result):
     return "\n".join(text)
 
 
+def write(options, result):
+    """What there is so far: a system that fails does not take the others' figures with it."""
+    stem = os.path.join(options.out, f"{result['date'][:10]}-text-{result['set']}")
+    with open(stem + ".json", "w", encoding="utf-8") as out:
+        json.dump(result, out, indent=1)
+        out.write("\n")
+    with open(stem + ".md", "w", encoding="utf-8") as out:
+        out.write(report(result))
+    print(stem + ".md", flush=True)
+
+
 def command():
     """The command line without the places of this machine."""
     words, hidden = [], False
@@ -267,14 +278,8 @@ def main():
               "table": loaded, "common_words": queries.common, "load_average_before": before, "systems": {}}
     for system in systems(options):
         result["systems"][system.name] = measure_system(options, data, queries, system, loaded["text_mb"])
-    result["load_average_after"] = measure.load_average()
-    stem = os.path.join(options.out, f"{result['date'][:10]}-text-{data.name}")
-    with open(stem + ".json", "w", encoding="utf-8") as out:
-        json.dump(result, out, indent=1)
-        out.write("\n")
-    with open(stem + ".md", "w", encoding="utf-8") as out:
-        out.write(report(result))
-    print(stem + ".md")
+        result["load_average_after"] = measure.load_average()
+        write(options, result)
 
 
 if __name__ == "__main__":
