@@ -167,6 +167,11 @@ extern uint64 elac_matcher_next(ElacMatcher *matcher, uint64 first);
 extern bool elac_matcher_window(ElacMatcher *matcher, const ElacWindow *window, const uint64 *within,
 								const uint64 **surely, const uint64 **maybe);
 
+/* ---- text_check.c: documents that the bitmaps leave undecided ---- */
+
+/* Will all documents that may match in the windows to come be asked for, or only a few? */
+extern void elac_matcher_expect(ElacMatcher *matcher, bool all);
+
 /* Does a document that may match?  Ascending within a window. */
 extern bool elac_matcher_check(ElacMatcher *matcher, ElacDoc doc);
 

@@ -4,9 +4,9 @@
  *
  * Every node of a condition has two bitmaps of the window: documents for which
  * it surely holds, and those for which it may, which includes the former.
- * Words and logic over words are certain.  A phrase surely holds nowhere and
- * may hold where all its words are; whether it does is asked of text_condition.c
- * for the documents that stay undecided and matter.  NOT swaps the two.
+ * Words and logic over words are certain.  Where all words of a phrase are,
+ * text_check.c says whether it holds: for the window at once, or later, for
+ * the documents that stay undecided and matter.  NOT swaps the two.
  * Without a condition, "at least so many words" is counted in bit planes.
  */
 #include "postgres.h"
@@ -14,69 +14,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "text/text_eval.h"
+#include "text/text_match.h"
 
 #define MATCHES_WINDOW 65536	/* documents, where nothing is scored */
-
-typedef enum MatchKind
-{
-	MATCH_WORD,					/* any of the terms */
-	MATCH_ALL_OF,
-	MATCH_ANY_OF,
-	MATCH_NOT,
-	MATCH_ANYTHING,				/* what cannot be told from the terms, inside a phrase */
-	MATCH_PHRASE,				/* its child says where it may hold */
-	MATCH_COUNT					/* so many of the children */
-} MatchKind;
-
-typedef struct MatchNode
-{
-	MatchKind	kind;
-	bool		exact;			/* what may match does; then surely = maybe */
-	uint32		item;			/* MATCH_PHRASE: of the condition */
-	uint32		wanted;			/* MATCH_COUNT */
-	uint64		estimate;		/* documents, roughly */
-	uint32		nterms;
-	ElacTermReader **terms;
-	uint32		nchildren;
-	struct MatchNode **children;	/* MATCH_ALL_OF: fewest documents first */
-	uint64	   *surely;
-	uint64	   *maybe;
-} MatchNode;
-
-/* Where a document's posting of a term was looked for last: apart from the term's own reading. */
-typedef struct MatchProbe
-{
-	uint32		block;
-	uint32		n;				/* 0: nothing is decoded */
-	uint32		docs[ELAC_TEXT_BLOCK_DOCS];
-} MatchProbe;
-
-/* A prefix's positions in a window, read all at once when more than a few documents ask. */
-typedef struct MatchPlaces
-{
-	uint64		window;			/* number of the window that what follows is about */
-	uint32		asked;			/* documents that were looked for one by one */
-	bool		read;
-	ElacPrefixPlaces places;
-} MatchPlaces;
-
-#define PLACES_ASKED 2			/* so many are looked for one by one */
-
-struct ElacMatcher
-{
-	ElacTermSet *set;
-	MatchNode  *root;
-	uint32		max_window;
-	ElacWindow	window;
-	uint32		nwords;			/* of the window */
-	MatchProbe **probes;		/* by term of the set; NULL until needed */
-	MatchPlaces **places;		/* of prefixes, likewise */
-	uint64		nwindows;		/* so far */
-	uint64	   *planes;			/* MATCH_COUNT: one bit of all counts each */
-	uint32		nplanes;
-	ElacDoc		doc;			/* being checked */
-};
 
 /* ---- building ---- */
 
@@ -503,8 +443,7 @@ evaluate_node(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
 			break;
 		case MATCH_PHRASE:
 			evaluate_node(matcher, node->children[0], within);
-			memcpy(node->maybe, node->children[0]->maybe, nwords * sizeof(uint64));
-			memset(node->surely, 0, nwords * sizeof(uint64));
+			elac_matcher_phrase(matcher, node);
 			break;
 		case MATCH_COUNT:
 			evaluate_count(matcher, node, within);
@@ -524,155 +463,6 @@ elac_matcher_window(ElacMatcher *matcher, const ElacWindow *window, const uint64
 	*surely = matcher->root->surely;
 	*maybe = matcher->root->maybe;
 	return any_bit(matcher->root->maybe, matcher->nwords);
-}
-
-/* ---- documents that stay undecided ---- */
-
-/* Finds the posting of the document being checked. */
-static bool
-probe_find(ElacMatcher *matcher, const ElacTermReader *term, uint32 *block, uint32 *place)
-{
-	MatchProbe **probe = &matcher->probes[term - matcher->set->terms];
-	const uint32 *docs;
-	uint32		n;
-	uint32		low = 0;
-	uint32		high = term->nblocks;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (term->last_docs[middle] < matcher->doc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == term->nblocks)
-		return false;
-	*block = low;
-	if (term->list != NULL)
-	{
-		if (*probe == NULL)
-			*probe = palloc0(sizeof(MatchProbe));
-		if ((*probe)->n == 0 || (*probe)->block != low)
-		{
-			(*probe)->n = 0;
-			(*probe)->n = elac_posting_list_decode(term->list, low, (*probe)->docs, NULL);
-			(*probe)->block = low;
-		}
-		docs = (*probe)->docs;
-		n = (*probe)->n;
-	}
-	else
-	{
-		docs = term->prefix->docs + (Size) low * ELAC_TEXT_BLOCK_DOCS;
-		n = Min(term->df - low * ELAC_TEXT_BLOCK_DOCS, ELAC_TEXT_BLOCK_DOCS);
-	}
-	low = 0;
-	high = n;
-	while (low < high)
-	{
-		uint32		middle = (low + high) / 2;
-
-		if (docs[middle] < matcher->doc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*place = low;
-	return low < n && docs[low] == matcher->doc;
-}
-
-static bool
-matcher_has(void *arg, int field, uint32 number)
-{
-	ElacMatcher *matcher = arg;
-	const ElacTermReader *term = elac_term_set_get(matcher->set, field, number);
-	uint32		block;
-	uint32		place;
-
-	return term != NULL && probe_find(matcher, term, &block, &place);
-}
-
-/* Positions of a prefix in the document being checked. */
-static uint32
-prefix_positions(ElacMatcher *matcher, const ElacTermReader *term, uint16 *dst)
-{
-	MatchPlaces **place = &matcher->places[term - matcher->set->terms];
-
-	if (*place == NULL)
-		*place = palloc0(sizeof(MatchPlaces));
-	if ((*place)->window != matcher->nwindows)
-	{
-		(*place)->window = matcher->nwindows;
-		(*place)->asked = 0;
-		(*place)->read = false;
-	}
-	if (!(*place)->read && (*place)->asked++ < PLACES_ASKED)
-		return elac_text_prefix_positions(term->reader, term->term->bytes, term->term->len, matcher->doc, dst);
-	if (!(*place)->read)
-		elac_text_prefix_places(term->reader, term->term->bytes, term->term->len, matcher->window.first,
-								matcher->window.ndocs, matcher->root->maybe, &(*place)->places);
-	(*place)->read = true;
-	return elac_prefix_places_get(&(*place)->places, matcher->doc, dst);
-}
-
-static uint32
-matcher_positions(void *arg, int field, uint32 number, uint16 *dst)
-{
-	ElacMatcher *matcher = arg;
-	const ElacTermReader *term = elac_term_set_get(matcher->set, field, number);
-	uint32		block;
-	uint32		place;
-
-	if (term == NULL || !probe_find(matcher, term, &block, &place))
-		return 0;
-	if (term->list == NULL)
-		return prefix_positions(matcher, term, dst);
-	return elac_posting_list_positions(term->list, block, place, dst);
-}
-
-/* Does a node hold for the document?  Its bitmaps tell, unless it hangs on a phrase. */
-static bool
-check_node(ElacMatcher *matcher, const ElacTextEvidence *evidence, const MatchNode *node)
-{
-	uint32		bit = matcher->doc - matcher->window.first;
-
-	if (!((node->maybe[bit / 64] >> (bit % 64)) & 1))
-		return false;
-	if ((node->surely[bit / 64] >> (bit % 64)) & 1)
-		return true;
-	switch (node->kind)
-	{
-		case MATCH_ALL_OF:
-			for (uint32 i = 0; i < node->nchildren; i++)
-				if (!check_node(matcher, evidence, node->children[i]))
-					return false;
-			return true;
-		case MATCH_ANY_OF:
-			for (uint32 i = 0; i < node->nchildren; i++)
-				if (check_node(matcher, evidence, node->children[i]))
-					return true;
-			return false;
-		case MATCH_NOT:
-			return !check_node(matcher, evidence, node->children[0]);
-		case MATCH_PHRASE:
-			return elac_text_phrase_holds(evidence, node->item);
-		case MATCH_WORD:
-		case MATCH_ANYTHING:
-		case MATCH_COUNT:
-			break;
-	}
-	return true;
-}
-
-bool
-elac_matcher_check(ElacMatcher *matcher, ElacDoc doc)
-{
-	ElacTextEvidence evidence = {matcher->set->query, matcher, matcher_has, matcher_positions};
-
-	matcher->doc = doc;
-	return check_node(matcher, &evidence, matcher->root);
 }
 
 /* ---- all that match ---- */
@@ -757,7 +547,10 @@ elac_text_matches(ElacTextReader **readers, const ElacBm25Query *query, ElacBitm
 		elog(ERROR, "bitmap of %u bits for %u documents", out->nbits, set.ndocs);
 	matcher = elac_matcher_open(&set, MATCHES_WINDOW);
 	if (matcher != NULL)
+	{
+		elac_matcher_expect(matcher, true);
 		match_windows(matcher, out);
+	}
 	else
 		for (uint32 i = 0; i < set.nterms; i++)
 		{

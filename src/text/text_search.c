@@ -244,6 +244,7 @@ find_eligible(TextSearch *search, const ElacWindow *window)
 	}
 	if (search->matcher != NULL)
 	{
+		elac_matcher_expect(search->matcher, elac_text_heap_threshold(search->heap) <= 0);
 		if (!elac_matcher_window(search->matcher, window, eligible, &search->surely, &maybe))
 			return false;
 		memcpy(eligible, maybe, nwords * sizeof(uint64));

@@ -1,0 +1,190 @@
+/*
+ * text_check.c
+ *	  Documents that the bitmaps of a window leave undecided: those that have
+ *	  all words of a phrase.
+ *
+ * One is looked up in the lists of the phrase's words, and text_condition.c is
+ * asked.  Works on the matcher's tree after elac_matcher_window().
+ */
+#include "postgres.h"
+
+#include "text/text_match.h"
+
+#define PLACES_ASKED 2			/* so many are looked for one by one */
+
+/* Where a document's posting of a term was looked for last: apart from the term's own reading. */
+struct MatchProbe
+{
+	uint32		block;
+	uint32		n;				/* 0: nothing is decoded */
+	uint32		docs[ELAC_TEXT_BLOCK_DOCS];
+};
+
+/* A prefix's positions in a window, read all at once when more than a few documents ask. */
+struct MatchPlaces
+{
+	uint64		window;			/* number of the window that what follows is about */
+	uint32		asked;			/* documents that were looked for one by one */
+	bool		read;
+	ElacPrefixPlaces places;
+};
+
+void
+elac_matcher_expect(ElacMatcher *matcher, bool all)
+{
+	matcher->ask_all = all;
+}
+
+void
+elac_matcher_phrase(ElacMatcher *matcher, MatchNode *node)
+{
+	memcpy(node->maybe, node->children[0]->maybe, matcher->nwords * sizeof(uint64));
+	memset(node->surely, 0, matcher->nwords * sizeof(uint64));
+}
+
+/* Finds the posting of the document being checked. */
+static bool
+probe_find(ElacMatcher *matcher, const ElacTermReader *term, uint32 *block, uint32 *place)
+{
+	MatchProbe **probe = &matcher->probes[term - matcher->set->terms];
+	const uint32 *docs;
+	uint32		n;
+	uint32		low = 0;
+	uint32		high = term->nblocks;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (term->last_docs[middle] < matcher->doc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == term->nblocks)
+		return false;
+	*block = low;
+	if (term->list != NULL)
+	{
+		if (*probe == NULL)
+			*probe = palloc0(sizeof(MatchProbe));
+		if ((*probe)->n == 0 || (*probe)->block != low)
+		{
+			(*probe)->n = 0;
+			(*probe)->n = elac_posting_list_decode(term->list, low, (*probe)->docs, NULL);
+			(*probe)->block = low;
+		}
+		docs = (*probe)->docs;
+		n = (*probe)->n;
+	}
+	else
+	{
+		docs = term->prefix->docs + (Size) low * ELAC_TEXT_BLOCK_DOCS;
+		n = Min(term->df - low * ELAC_TEXT_BLOCK_DOCS, ELAC_TEXT_BLOCK_DOCS);
+	}
+	low = 0;
+	high = n;
+	while (low < high)
+	{
+		uint32		middle = (low + high) / 2;
+
+		if (docs[middle] < matcher->doc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*place = low;
+	return low < n && docs[low] == matcher->doc;
+}
+
+static bool
+matcher_has(void *arg, int field, uint32 number)
+{
+	ElacMatcher *matcher = arg;
+	const ElacTermReader *term = elac_term_set_get(matcher->set, field, number);
+	uint32		block;
+	uint32		place;
+
+	return term != NULL && probe_find(matcher, term, &block, &place);
+}
+
+/* Positions of a prefix in the document being checked. */
+static uint32
+prefix_positions(ElacMatcher *matcher, const ElacTermReader *term, uint16 *dst)
+{
+	MatchPlaces **place = &matcher->places[term - matcher->set->terms];
+
+	if (*place == NULL)
+		*place = palloc0(sizeof(MatchPlaces));
+	if ((*place)->window != matcher->nwindows)
+	{
+		(*place)->window = matcher->nwindows;
+		(*place)->asked = 0;
+		(*place)->read = false;
+	}
+	if (!(*place)->read && (*place)->asked++ < PLACES_ASKED)
+		return elac_text_prefix_positions(term->reader, term->term->bytes, term->term->len, matcher->doc, dst);
+	if (!(*place)->read)
+		elac_text_prefix_places(term->reader, term->term->bytes, term->term->len, matcher->window.first,
+								matcher->window.ndocs, matcher->root->maybe, &(*place)->places);
+	(*place)->read = true;
+	return elac_prefix_places_get(&(*place)->places, matcher->doc, dst);
+}
+
+static uint32
+matcher_positions(void *arg, int field, uint32 number, uint16 *dst)
+{
+	ElacMatcher *matcher = arg;
+	const ElacTermReader *term = elac_term_set_get(matcher->set, field, number);
+	uint32		block;
+	uint32		place;
+
+	if (term == NULL || !probe_find(matcher, term, &block, &place))
+		return 0;
+	if (term->list == NULL)
+		return prefix_positions(matcher, term, dst);
+	return elac_posting_list_positions(term->list, block, place, dst);
+}
+
+/* Does a node hold for the document?  Its bitmaps tell, unless it hangs on a phrase. */
+static bool
+check_node(ElacMatcher *matcher, const ElacTextEvidence *evidence, const MatchNode *node)
+{
+	uint32		bit = matcher->doc - matcher->window.first;
+
+	if (!((node->maybe[bit / 64] >> (bit % 64)) & 1))
+		return false;
+	if ((node->surely[bit / 64] >> (bit % 64)) & 1)
+		return true;
+	switch (node->kind)
+	{
+		case MATCH_ALL_OF:
+			for (uint32 i = 0; i < node->nchildren; i++)
+				if (!check_node(matcher, evidence, node->children[i]))
+					return false;
+			return true;
+		case MATCH_ANY_OF:
+			for (uint32 i = 0; i < node->nchildren; i++)
+				if (check_node(matcher, evidence, node->children[i]))
+					return true;
+			return false;
+		case MATCH_NOT:
+			return !check_node(matcher, evidence, node->children[0]);
+		case MATCH_PHRASE:
+			return elac_text_phrase_holds(evidence, node->item);
+		case MATCH_WORD:
+		case MATCH_ANYTHING:
+		case MATCH_COUNT:
+			break;
+	}
+	return true;
+}
+
+bool
+elac_matcher_check(ElacMatcher *matcher, ElacDoc doc)
+{
+	ElacTextEvidence evidence = {matcher->set->query, matcher, matcher_has, matcher_positions};
+
+	matcher->doc = doc;
+	return check_node(matcher, &evidence, matcher->root);
+}
