@@ -82,6 +82,18 @@ extern void elacendscan(IndexScanDesc scan);
 /* customscan.c */
 extern void elac_customscan_init(void);
 
+/*
+ * A leg of a fusion: rows of rel as index orders them by `order`, with output
+ * in their target list, where the order's value is the scan's (estimates; else
+ * a vector's distance is computed from the row).  NULL when the index does not
+ * provide the order.  The path has no pathkeys.
+ */
+extern CustomPath *elac_customscan_leg(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, Expr *order,
+									   PathTarget *output, bool estimates);
+
+/* Execution: how many rows the scan's reader will take, before it reads the first. */
+extern void elac_customscan_expect(PlanState *node, double rows);
+
 /* text_estimate.c */
 extern void elac_text_estimate_init(void);
 

@@ -11,8 +11,8 @@
  * ordering operator of an elacsym index.  custom_exprs holds the ordering
  * expression and then the clauses evaluated inside the index; custom_private
  * the index's OID, the position of the ordered column, how many rows the LIMIT
- * will take (0: unknown), whether the order's value is only an order, and the
- * number of the parameter that carries the scan's value into expressions.
+ * will take (0: unknown), where the scan's value serves (ValueUse), and the
+ * number of the parameter that carries it into expressions.
  */
 #include "postgres.h"
 
@@ -49,6 +49,14 @@
 #include "query/query.h"
 
 static set_rel_pathlist_hook_type previous_pathlist_hook = NULL;
+
+/* Where a vector's distance is the scan's, which may be an estimate; a text's score always is. */
+typedef enum ValueUse
+{
+	VALUE_NOWHERE,
+	VALUE_HIDDEN,				/* where it is an order that nobody sees */
+	VALUE_EVERYWHERE
+} ValueUse;
 
 /* ---- planning ---- */
 
@@ -264,37 +272,57 @@ path_set_cost(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, CustomPat
 	path->path.total_cost = Max(path->path.total_cost - rel->rows * distance.per_tuple, path->path.startup_cost);
 }
 
+static CustomPath *
+path_make(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, const ElacTarget *target, int column, Expr *order,
+		  PathTarget *output, ValueUse use)
+{
+	CustomPath *path = makeNode(CustomPath);
+	List	   *clauses = path_index_clauses(rel, target);
+	double		rows;
+
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = output;
+	path->path.parallel_safe = rel->consider_parallel;	/* as an index scan's */
+	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->methods = &path_methods;
+	path_set_cost(root, rel, index, path, (OpExpr *) order, clauses, &rows);
+	path->custom_private = list_make3(list_make4(makeInteger((int) index->indexoid), makeInteger(column),
+												 makeInteger((int) Min(rows, PG_INT32_MAX)), makeInteger(use)),
+									  order, clauses);
+	return path;
+}
+
 static void
 path_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 {
 	ElacTarget	target;
 	int			column;
 	Expr	   *order;
-	List	   *clauses;
 	CustomPath *path;
-	double		rows;
 
 	elac_target_from_info(&target, index);
 	order = path_order_expression(root, rel, &target, index->indexoid, &column);
 	if (order == NULL || elac_cost_order_is_for_groups(root, (OpExpr *) order))
 		return;
-	clauses = path_index_clauses(rel, &target);
-
-	path = makeNode(CustomPath);
-	path->path.pathtype = T_CustomScan;
-	path->path.parent = rel;
-	path->path.pathtarget = rel->reltarget;
-	path->path.parallel_safe = rel->consider_parallel;	/* as an index scan's */
-	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+	path = path_make(root, rel, index, &target, column, order, rel->reltarget,
+					 path_order_is_alone(root) ? VALUE_HIDDEN : VALUE_NOWHERE);
 	path->path.pathkeys = list_make1(linitial(root->query_pathkeys));
-	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-	path->methods = &path_methods;
-	path_set_cost(root, rel, index, path, (OpExpr *) order, clauses, &rows);
-	path->custom_private = list_make3(list_make4(makeInteger((int) index->indexoid), makeInteger(column),
-												 makeInteger((int) Min(rows, PG_INT32_MAX)),
-												 makeBoolean(path_order_is_alone(root))),
-									  order, clauses);
 	add_path(rel, (Path *) path);
+}
+
+CustomPath *
+elac_customscan_leg(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index, Expr *order, PathTarget *output, bool estimates)
+{
+	ElacTarget	target;
+	int			column;
+
+	elac_target_from_info(&target, index);
+	column = path_order_column(&target, index->indexoid, order);
+	if (column < 0)
+		return NULL;
+	return path_make(root, rel, index, &target, column, order, output, estimates ? VALUE_EVERYWHERE : VALUE_NOWHERE);
 }
 
 /*
@@ -460,10 +488,11 @@ value_hidden_targets(List *targets, ValueContext *context)
  * much as finding the row.  A text's score is the operator's, so the scan's is
  * taken everywhere, inside of other expressions and in conditions, too.  A
  * distance is taken where it serves as an order alone: it may be an estimate.
+ * A leg of a fusion says itself whether it wants that.
  * True when the scan's value is used.
  */
 static bool
-custom_init_expressions(CustomScanState *node, EState *estate, Expr *order, bool alone, int parameter)
+custom_init_expressions(CustomScanState *node, EState *estate, Expr *order, ValueUse use, int parameter)
 {
 	Scan	   *plan = (Scan *) node->ss.ps.plan;
 	Relation	table = node->ss.ss_currentRelation;
@@ -472,9 +501,9 @@ custom_init_expressions(CustomScanState *node, EState *estate, Expr *order, bool
 	List	   *qual = plan->plan.qual;
 	bool		project;
 
-	if (order_is_text((OpExpr *) order))
+	if (order_is_text((OpExpr *) order) || use == VALUE_EVERYWHERE)
 		targets = (List *) value_mutator((Node *) targets, &context);
-	else if (alone)
+	else if (use == VALUE_HIDDEN)
 		targets = value_hidden_targets(targets, &context);
 	project = context.found;
 	if (order_is_text((OpExpr *) order))
@@ -503,7 +532,7 @@ custom_begin(CustomScanState *node, EState *estate, int eflags)
 	ElacTarget	target;
 
 	state->value = intVal(list_nth(plan->custom_private, 4));
-	if (custom_init_expressions(node, estate, (Expr *) order, boolVal(lfourth(plan->custom_private)), state->value))
+	if (custom_init_expressions(node, estate, (Expr *) order, intVal(lfourth(plan->custom_private)), state->value))
 		state->order = ExecInitExpr((Expr *) order, &node->ss.ps);
 	state->index = index_open((Oid) intVal(linitial(plan->custom_private)), AccessShareLock);
 	state->column = intVal(lsecond(plan->custom_private));
@@ -741,6 +770,16 @@ custom_create_state(CustomScan *plan)
 
 	state->css.methods = &exec_methods;
 	return (Node *) state;
+}
+
+void
+elac_customscan_expect(PlanState *node, double rows)
+{
+	/* conditions without columns are checked by a node above the scan */
+	while (IsA(node, ResultState) && outerPlanState(node) != NULL)
+		node = outerPlanState(node);
+	if (IsA(node, CustomScanState) && ((CustomScanState *) node)->methods == &exec_methods)
+		((CustomState *) node)->rows = rows;
 }
 
 void
