@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes a larger set of vectors from a small one: enlarge.py SET_FOLDER ROWS OUT_FOLDER [METRIC [AMONG]]
+"""Makes a larger set of vectors from a small one: enlarge.py SET_FOLDER ROWS OUT_FOLDER [METRIC [AMONG [in-order]]]
 
 Each new row is a row of the set plus a part of the difference of two of its own
 near neighbours.  So new rows lie where rows lie: the density grows, the local
@@ -7,7 +7,9 @@ directions and the distances between clusters stay, and queries (which are the
 set's own) are as far from the data as they were.  The first rows of the result
 are the set's.  Vectors are rounded to half precision (bytes for a .u8 set), the
 truth is made anew by exact search.  Neighbours are looked for among all rows of
-the set, or AMONG random ones, which takes so many times less time.
+the set, or AMONG random ones, which takes so many times less time.  New rows are
+made from the set's in random order, or in-order: then row n belongs to text n of
+enlarge_text.py.
 """
 import os
 import sys
@@ -66,7 +68,7 @@ def write(file, rows):
     out.tofile(file)
 
 
-def enlarge(base, rows, bytes_only, metric, among):
+def enlarge(base, rows, bytes_only, metric, among, in_order):
     rng = np.random.default_rng(42)
     candidates = np.arange(len(base)) if among >= len(base) else np.sort(rng.permutation(len(base))[:among])
     # the nearest is often the row itself
@@ -75,7 +77,7 @@ def enlarge(base, rows, bytes_only, metric, among):
     missing = rows - len(base)
     while missing > 0:
         n = min(missing, len(base))
-        at = rng.permutation(len(base))[:n]
+        at = np.arange(n) if in_order else rng.permutation(len(base))[:n]
         pair = near[at[:, None], rng.integers(0, NEIGHBOURS, (n, 2))]
         new = base[at] + PART * (base[pair[:, 0]] - base[pair[:, 1]])
         made.append(np.clip(np.rint(new), 0, 255) if bytes_only else new)
@@ -92,7 +94,7 @@ def main():
     base, bytes_only = read(path, os.path.basename(path), ("base", "docs"))
     queries, _ = read(path, os.path.basename(path), ("query", "queries"))
     among = int(sys.argv[5]) if len(sys.argv) > 5 else len(base)
-    whole = enlarge(base, rows, bytes_only, metric, among)
+    whole = enlarge(base, rows, bytes_only, metric, among, "in-order" in sys.argv[6:7])
     os.makedirs(out, exist_ok=True)
     write(os.path.join(out, "base.fvecs"), whole)
     write(os.path.join(out, "query.fvecs"), queries)

@@ -246,20 +246,20 @@ def write(options, result):
     print(stem + ".md", flush=True)
 
 
-def command():
+def command(program):
     """The command line without the places of this machine."""
     words, hidden = [], False
     for word in sys.argv[1:]:
         words.append("..." if hidden else shlex.quote(word))
         hidden = word in ("--conninfo", "--data", "--out", "--note")
-    return " ".join(["bench/text.py"] + words)
+    return " ".join([program] + words)
 
 
 def about(options):
     with Connection(options.conninfo) as connection:
         connection.execute("SET default_text_search_config = 'english'")
         return {"commit": options.commit, "note": options.note,
-                "command": command(),
+                "command": command("bench/text.py"),
                 "machine": measure.machine(), "postgresql": connection.value("SHOW server_version"),
                 "elacsym": connection.value("SELECT extversion FROM pg_extension WHERE extname = 'elacsym'"),
                 "settings": {name: connection.value(f"SHOW {name}") for name in SETTINGS}}
