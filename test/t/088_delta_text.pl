@@ -3,6 +3,11 @@
 # its standby.
 use strict;
 use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use ElacSession;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -10,28 +15,6 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $seconds = $ENV{ELACSYM_DELTA_TEXT_SECONDS} || 8;
-
-# A session that stays: statements in, their output back.
-sub session
-{
-	my ($node) = @_;
-	my %s = (in => '', out => '', n => 0);
-	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres') ],
-		'<', \$s{in}, '>', \$s{out}, '2>&1', IPC::Run::timer($PostgreSQL::Test::Utils::timeout_default));
-	return \%s;
-}
-
-sub ask
-{
-	my ($s, $sql) = @_;
-	my $mark = 'answer ' . ++$s->{n};
-	$s->{out} = '';
-	$s->{in} .= "$sql\n;\\echo $mark\n";
-	$s->{run}->pump until $s->{out} =~ /^\Q$mark\E$/m;
-	$s->{out} =~ s/^\Q$mark\E\n//m;
-	chomp $s->{out};
-	return $s->{out};
-}
 
 my $node = PostgreSQL::Test::Cluster->new('primary');
 $node->init(allows_streaming => 1);

@@ -3,34 +3,16 @@
 # session that lives through a promotion.
 use strict;
 use warnings;
-use IPC::Run;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use ElacSession;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $rounds = $ENV{ELACSYM_CACHE_ROUNDS} || 4;
-
-# A session that stays: statements in, their output back.
-sub session
-{
-	my ($node) = @_;
-	my %s = (in => '', out => '', n => 0);
-	$s{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres') ],
-		'<', \$s{in}, '>', \$s{out}, '2>&1', IPC::Run::timer($PostgreSQL::Test::Utils::timeout_default));
-	return \%s;
-}
-
-sub ask
-{
-	my ($s, $sql) = @_;
-	my $mark = 'answer ' . ++$s->{n};
-	$s->{out} = '';
-	$s->{in} .= "$sql\n;\\echo $mark\n";
-	$s->{run}->pump until $s->{out} =~ /^\Q$mark\E$/m;
-	$s->{out} =~ s/^\Q$mark\E\n//m;
-	chomp $s->{out};
-	return $s->{out};
-}
 
 my $node = PostgreSQL::Test::Cluster->new('primary');
 $node->init(allows_streaming => 1);
