@@ -25,7 +25,7 @@ typedef struct ElacPrefixUnion
 	uint32	   *tfs;
 } ElacPrefixUnion;
 
-/* Good while the memory context lives in which it is asked for, and until documents are counted again; NULL: no lexeme has it. */
+/* Good while the memory context lives in which it is asked for; NULL: no lexeme has it. */
 extern const ElacPrefixUnion *elac_text_prefix_union(ElacTextReader *reader, const char *bytes, uint32 len);
 
 /* Positions of all lexemes with the prefix in one document; 0 when some are not known. */

@@ -3,36 +3,56 @@
  *	  A prefix of a query as one term: for each document the sum of the counts
  *	  of all lexemes that begin with it.
  *
- * The union is made once for a reader and kept with it, so that counting
- * documents and searching share it: df first asks for it, the search finds it.
- * Unions too large to keep live in the memory context of who asks.
+ * Unions are kept by the process, so that counting documents, searching and
+ * the next query share them: each under the reader that it was made of, all
+ * of them within one bound, least recently used first out.  Whoever asks for
+ * a union holds it until his memory context is reset, and what is held does
+ * not go.  Unions for which there is no room live in that context.
  */
 #include "postgres.h"
 
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "text/text_eval.h"
 
-/* What the unions kept by one reader take at most, and how many they are. */
-#define KEPT_BYTES (8 * 1024 * 1024)
-#define KEPT_UNIONS 8
+/* What all unions kept by a process take at most, and how many of one reader there are. */
+#define KEPT_BYTES ((Size) 16 * 1024 * 1024)
+#define KEPT_UNIONS 32
+
+/* Beside the postings: a context's first block. */
+#define KEPT_OVERHEAD 1024
 
 typedef struct KeptUnion
 {
-	ElacPrefixUnion *all;		/* NULL: no lexeme has the prefix */
-	char	   *bytes;			/* NULL: the place is free */
-	uint32		len;
+	dlist_node	node;			/* in kept_unions; most recently used first */
+	struct ElacPrefixCache *cache;	/* of its reader; NULL: not kept any more, the last user frees it */
+	MemoryContext context;		/* all of it */
+	int			users;			/* memory contexts that hold it */
 	Size		size;
-	uint64		used;			/* last use */
+	uint32		len;
+	char	   *bytes;			/* the prefix */
+	ElacPrefixUnion *all;		/* NULL: no lexeme has it */
 } KeptUnion;
 
+/* A reader's; lives in its memory context. */
 struct ElacPrefixCache
 {
-	uint64		clock;
-	Size		size;
-	KeptUnion	kept[KEPT_UNIONS];
+	MemoryContextCallback callback;
+	int			n;
+	KeptUnion  *kept[KEPT_UNIONS];
 };
+
+/* Somebody's hold on a union, in the memory context that it lasts as long as. */
+typedef struct UnionUse
+{
+	MemoryContextCallback callback;
+	KeptUnion  *kept;
+} UnionUse;
+
+static dlist_head kept_unions = DLIST_STATIC_INIT(kept_unions);
+static Size kept_bytes = 0;		/* of those in the list */
 
 /* The sums of counts while lexemes are added: an array over all documents, and which of them it has. */
 typedef struct UnionBuild
@@ -96,13 +116,15 @@ union_finish(const UnionBuild *build)
 	return all;
 }
 
-static ElacPrefixUnion *
-union_make(ElacTextReader *reader, const char *bytes, uint32 len, MemoryContext target)
+/* The union in a memory context of its own below the current one. */
+static KeptUnion *
+union_make(ElacTextReader *reader, const char *bytes, uint32 len)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym prefix", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext target = AllocSetContextCreate(CurrentMemoryContext, "elacsym prefix union", ALLOCSET_SMALL_SIZES);
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "elacsym prefix", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(work);
 	ElacTextPrefixWalk *walk = palloc(sizeof(ElacTextPrefixWalk));
-	ElacPrefixUnion *all = NULL;
+	KeptUnion  *made = MemoryContextAllocZero(target, sizeof(KeptUnion));
 	ElacTextEntry entry;
 	UnionBuild	build;
 
@@ -114,121 +136,148 @@ union_make(ElacTextReader *reader, const char *bytes, uint32 len, MemoryContext 
 		CHECK_FOR_INTERRUPTS();
 		if (build.has == NULL)
 		{
-			build.has = MemoryContextAllocExtended(context, elac_bitmap_words(build.ndocs) * sizeof(uint64),
+			build.has = MemoryContextAllocExtended(work, elac_bitmap_words(build.ndocs) * sizeof(uint64),
 												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-			build.tfs = MemoryContextAllocHuge(context, (Size) build.ndocs * sizeof(uint32));
+			build.tfs = MemoryContextAllocHuge(work, (Size) build.ndocs * sizeof(uint32));
 		}
 		union_add(&build, reader, &entry);
 	}
 	elac_text_prefix_end(walk);
 	MemoryContextSwitchTo(target);
+	made->context = target;
+	made->bytes = memcpy(palloc(Max(len, 1)), bytes, len);
+	made->len = len;
+	made->size = KEPT_OVERHEAD + len;
 	if (build.has != NULL)
-		all = union_finish(&build);
+	{
+		made->all = union_finish(&build);
+		made->size += ((Size) made->all->df * 2 + made->all->nblocks) * sizeof(uint32);
+	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
-	return all;
+	MemoryContextDelete(work);
+	return made;
+}
+
+/* ---- unions that are kept ---- */
+
+/* Takes a union from its reader and frees it, unless somebody still holds it. */
+static void
+kept_drop(KeptUnion *kept)
+{
+	struct ElacPrefixCache *cache = kept->cache;
+	int			i = 0;
+
+	while (cache->kept[i] != kept)
+		i++;
+	cache->kept[i] = cache->kept[--cache->n];
+	kept->cache = NULL;
+	kept_bytes -= kept->size;
+	dlist_delete(&kept->node);
+	if (kept->users == 0)
+		MemoryContextDelete(kept->context);
+}
+
+/* The reader goes. */
+static void
+kept_drop_all(void *arg)
+{
+	struct ElacPrefixCache *cache = arg;
+
+	while (cache->n > 0)
+		kept_drop(cache->kept[0]);
+}
+
+/* A user's memory context goes. */
+static void
+kept_unhold(void *arg)
+{
+	KeptUnion  *kept = ((UnionUse *) arg)->kept;
+
+	if (--kept->users == 0 && kept->cache == NULL)
+		MemoryContextDelete(kept->context);
 }
 
 static void
-kept_free(struct ElacPrefixCache *cache, KeptUnion *kept)
+kept_hold(KeptUnion *kept)
 {
-	cache->size -= kept->size;
-	if (kept->all != NULL)
-	{
-		pfree(kept->all->docs);
-		pfree(kept->all->tfs);
-		pfree(kept->all->last_docs);
-		pfree(kept->all);
-	}
-	pfree(kept->bytes);
-	memset(kept, 0, sizeof(*kept));
+	UnionUse   *use = palloc(sizeof(UnionUse));
+
+	use->kept = kept;
+	use->callback.func = kept_unhold;
+	use->callback.arg = use;
+	kept->users++;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &use->callback);
+	if (kept->cache != NULL)
+		dlist_move_head(&kept_unions, &kept->node);
 }
 
-/* A free place, when `evict` after those used longest ago have made room for size bytes; NULL: there is none. */
-static KeptUnion *
-kept_find_room(struct ElacPrefixCache *cache, Size size, bool evict)
+/* Makes room for size bytes under the reader by dropping those used longest ago; false when others are held. */
+static bool
+kept_make_room(struct ElacPrefixCache *cache, Size size)
 {
-	for (;;)
+	dlist_node *node = dlist_is_empty(&kept_unions) ? NULL : dlist_tail_node(&kept_unions);
+
+	if (size > KEPT_BYTES)
+		return false;
+	while (kept_bytes + size > KEPT_BYTES || cache->n == KEPT_UNIONS)
 	{
-		KeptUnion  *place = NULL;
-		KeptUnion  *oldest = NULL;
+		KeptUnion  *kept;
 
-		for (int i = 0; i < KEPT_UNIONS; i++)
-		{
-			KeptUnion  *kept = &cache->kept[i];
-
-			if (kept->bytes == NULL)
-				place = kept;
-			else if (oldest == NULL || kept->used < oldest->used)
-				oldest = kept;
-		}
-		if (place != NULL && cache->size + size <= KEPT_BYTES)
-			return place;
-		if (!evict)
-			return NULL;
-		kept_free(cache, oldest);
+		if (node == NULL)
+			return false;
+		kept = dlist_container(KeptUnion, node, node);
+		node = dlist_has_prev(&kept_unions, node) ? dlist_prev_node(&kept_unions, node) : NULL;
+		/* with too many of this reader's, only one of those helps */
+		if (kept->users == 0 && (kept_bytes + size > KEPT_BYTES || kept->cache == cache))
+			kept_drop(kept);
 	}
+	return true;
 }
 
-/*
- * The union, kept by the reader where there is room, else new.  Only counting
- * makes others go: a search still has those of its other terms.
- */
-static const ElacPrefixUnion *
-prefix_union(ElacTextReader *reader, const char *bytes, uint32 len, bool evict)
+/* A reader's cache, which exists from the first union on. */
+static struct ElacPrefixCache *
+kept_cache(ElacTextReader *reader)
 {
 	struct ElacPrefixCache *cache = reader->prefixes;
-	MemoryContext old;
-	ElacPrefixUnion *all;
-	ElacPrefixUnion *copy = NULL;
-	KeptUnion  *place;
-	Size		size;
 
 	if (cache == NULL)
-		cache = reader->prefixes = MemoryContextAllocZero(reader->context, sizeof(struct ElacPrefixCache));
-	for (int i = 0; i < KEPT_UNIONS; i++)
 	{
-		KeptUnion  *kept = &cache->kept[i];
-
-		if (kept->bytes != NULL && kept->len == len && memcmp(kept->bytes, bytes, len) == 0)
-		{
-			kept->used = ++cache->clock;
-			return kept->all;
-		}
+		cache = MemoryContextAllocZero(reader->context, sizeof(struct ElacPrefixCache));
+		cache->callback.func = kept_drop_all;
+		cache->callback.arg = cache;
+		MemoryContextRegisterResetCallback(reader->context, &cache->callback);
+		reader->prefixes = cache;
 	}
-	all = union_make(reader, bytes, len, CurrentMemoryContext);
-	size = sizeof(KeptUnion) + len;
-	if (all != NULL)
-		size += sizeof(ElacPrefixUnion) + (Size) all->df * 2 * sizeof(uint32) + (Size) all->nblocks * sizeof(uint32);
-	if (size > KEPT_BYTES)
-		return all;
-	place = kept_find_room(cache, size, evict);
-	if (place == NULL)
-		return all;
-	old = MemoryContextSwitchTo(reader->context);
-	if (all != NULL)
-	{
-		copy = palloc(sizeof(ElacPrefixUnion));
-		*copy = *all;
-		copy->docs = memcpy(palloc((Size) all->df * sizeof(uint32)), all->docs, (Size) all->df * sizeof(uint32));
-		copy->tfs = memcpy(palloc((Size) all->df * sizeof(uint32)), all->tfs, (Size) all->df * sizeof(uint32));
-		copy->last_docs = memcpy(palloc((Size) all->nblocks * sizeof(uint32)), all->last_docs,
-								 (Size) all->nblocks * sizeof(uint32));
-	}
-	place->bytes = memcpy(palloc(len + 1), bytes, len);
-	place->len = len;
-	place->size = size;
-	place->used = ++cache->clock;
-	place->all = copy;
-	cache->size += size;
-	MemoryContextSwitchTo(old);
-	return all;
+	return cache;
 }
 
 const ElacPrefixUnion *
 elac_text_prefix_union(ElacTextReader *reader, const char *bytes, uint32 len)
 {
-	return prefix_union(reader, bytes, len, false);
+	struct ElacPrefixCache *cache = kept_cache(reader);
+	KeptUnion  *made;
+
+	for (int i = 0; i < cache->n; i++)
+	{
+		KeptUnion  *kept = cache->kept[i];
+
+		if (kept->len == len && memcmp(kept->bytes, bytes, len) == 0)
+		{
+			kept_hold(kept);
+			return kept->all;
+		}
+	}
+	made = union_make(reader, bytes, len);
+	if (!kept_make_room(cache, made->size))
+		return made->all;
+	/* held first: an error leaves it to this context */
+	kept_hold(made);
+	MemoryContextSetParent(made->context, CacheMemoryContext);
+	made->cache = cache;
+	cache->kept[cache->n++] = made;
+	kept_bytes += made->size;
+	dlist_push_head(&kept_unions, &made->node);
+	return made->all;
 }
 
 uint32
@@ -236,7 +285,7 @@ elac_text_prefix_df(ElacTextReader *reader, const char *bytes, uint32 len)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "elacsym prefix df", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	const ElacPrefixUnion *all = prefix_union(reader, bytes, len, true);
+	const ElacPrefixUnion *all = elac_text_prefix_union(reader, bytes, len);
 	uint32		df = all != NULL ? all->df : 0;
 
 	MemoryContextSwitchTo(old);
