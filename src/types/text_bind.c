@@ -8,7 +8,9 @@
  * and the right one (text, tsquery, elacsym_query) becomes
  * elacsym_bind(query, index, columns), an elacsym_query.  The index is a
  * regclass constant in the plan, so dropping it invalidates the plan.  Where
- * no index is found the call stays and raises an error when it is executed.
+ * the table is found and no index of it has the operand, that is an error;
+ * where no table is found the call stays (a later step of planning may know
+ * more) and raises an error when it is executed.
  *
  * An array that is spelled out, ARRAY[title, body], stands for these columns;
  * any other is the value of one column.
@@ -28,10 +30,12 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
@@ -41,6 +45,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
 #include "compat.h"
@@ -137,6 +142,8 @@ normalize_mutator(Node *node, void *context)
 
 		var->varno = 1;
 		var->varlevelsup = 0;
+		var->varnosyn = 0;
+		var->varattnosyn = 0;
 		elac_var_clear_nulling(var);
 		return (Node *) var;
 	}
@@ -339,6 +346,60 @@ find_index(const BindSource *source, Oid member, int16 *attnos)
 	return result;
 }
 
+/* ---- where there is none ---- */
+
+/* The operands, separated by commas: as SQL, or as columns of an index. */
+static char *
+source_text(const BindSource *source, bool columns)
+{
+	List	   *context = deparse_context_for(get_rel_name(source->relid), source->relid);
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, source->operands)
+	{
+		Node	   *operand = lfirst(cell);
+		/* an operator's expression has its parentheses */
+		bool		bare = !columns || IsA(operand, Var) || IsA(operand, OpExpr);
+
+		appendStringInfo(&text, "%s%s%s%s", text.len > 0 ? ", " : "", bare ? "" : "(",
+						 IsA(operand, Var) && !columns ?
+						 get_attname(source->relid, ((Var *) operand)->varattno, false) :
+						 deparse_expression(operand, context, false, false), bare ? "" : ")");
+		if (columns && exprType(operand) == TEXTARRAYOID)
+			appendStringInfoString(&text, " text_array_bm25_ops");
+	}
+	return text.data;
+}
+
+/* Could an index have all the operands?  Not what is computed of several rows. */
+static bool
+source_is_indexable(const BindSource *source)
+{
+	return !contain_agg_clause((Node *) source->operands) && !contain_window_function((Node *) source->operands);
+}
+
+/* The operands' table has no index that has them all. */
+pg_noreturn static void
+raise_missed(const BindSource *source)
+{
+	const char *table = get_rel_name(source->relid);
+	const char *operands = source_text(source, false);
+	bool		partitioned = get_rel_relkind(source->relid) == RELKIND_PARTITIONED_TABLE;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 list_length(source->operands) == 1 ?
+			 errmsg("no elacsym index of table \"%s\" has \"%s\" as a BM25 field", table, operands) :
+			 errmsg("no elacsym index of table \"%s\" has all of \"%s\" as BM25 fields", table, operands),
+			 partitioned ?
+			 errdetail("Scores need the statistics of all partitions, which an index of the partitioned table has. "
+					   "Indexes that were created on its partitions alone do not serve it.") :
+			 errdetail("Scores need the statistics of an index."),
+			 errhint("Create one: CREATE INDEX ON %s USING elacsym (%s).", quote_identifier(table), source_text(source, true))));
+}
+
 /* ---- rewriting the call ---- */
 
 static Oid
@@ -435,9 +496,13 @@ make_bind(const BindObjects *objects, Node *right, Oid index, const int16 *attno
 								 InvalidOid, exprCollation(right), COERCE_EXPLICIT_CALL);
 }
 
-/* The call with its query bound to an index that has all operands, of type column; NULL when there is none. */
+/*
+ * The call with its query bound to an index that has all operands, of type
+ * column; NULL when there is none.  *missed gets the operands that no index
+ * has when their table was found.
+ */
 static Node *
-bind_operands(PlannerInfo *root, FuncExpr *call, Node *left, List *operands, Oid column)
+bind_operands(PlannerInfo *root, FuncExpr *call, Node *left, List *operands, Oid column, BindSource *missed)
 {
 	Node	   *right = lsecond(call->args);
 	Oid			type = exprType(left);
@@ -453,7 +518,11 @@ bind_operands(PlannerInfo *root, FuncExpr *call, Node *left, List *operands, Oid
 		return NULL;
 	index = find_index(&source, objects.member, attnos);
 	if (!OidIsValid(index))
+	{
+		if (!OidIsValid(missed->relid) && source_is_indexable(&source))
+			*missed = source;
 		return NULL;
+	}
 	bound = (OpExpr *) make_opclause(objects.op, FLOAT8OID, false, (Expr *) left,
 									 make_bind(&objects, right, index, attnos, list_length(operands), type != column),
 									 InvalidOid, call->inputcollid);
@@ -469,13 +538,17 @@ bind_call(PlannerInfo *root, FuncExpr *call)
 	Oid			element = get_element_type(exprType(left));
 	ArrayExpr  *array = OidIsValid(element) ? column_array(left) : NULL;
 	Node	   *bound = NULL;
+	BindSource	missed = {0};
 
 	if (is_bind_call(lsecond(call->args), call->funcid))
 		return NULL;
 	if (array != NULL)
-		bound = bind_operands(root, call, (Node *) array, array->elements, element);
+		bound = bind_operands(root, call, (Node *) array, array->elements, element, &missed);
 	if (bound == NULL)
-		bound = bind_operands(root, call, left, list_make1(left), exprType(left));
+		bound = bind_operands(root, call, left, list_make1(left), exprType(left), &missed);
+	/* nothing is asked by NULL */
+	if (bound == NULL && OidIsValid(missed.relid) && !(IsA(lsecond(call->args), Const) && lsecond_node(Const, call->args)->constisnull))
+		raise_missed(&missed);
 	return bound;
 }
 

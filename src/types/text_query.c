@@ -269,10 +269,10 @@ raise_unbound(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("no elacsym index covers the left operand of operator <@>"),
-			 errdetail("BM25 needs the statistics of an index on the column or expression."),
-			 errhint("Create one, for example CREATE INDEX ON docs USING elacsym (body text_bm25_ops), "
-					 "and apply <@> to that column of that table.")));
+			 errmsg("cannot find an index for the left operand of operator <@>"),
+			 errdetail("Scores need the statistics of an index, and the operand is not computed from one row of one table."),
+			 errhint("Apply <@> where the table is read, or name an index and the number of its field: "
+					 "elacsym_bind('words', 'docs_idx', 1::int2) to the right of <@>.")));
 }
 
 /* <@> with a text or a tsquery on the right: text_bind.c found no index. */
