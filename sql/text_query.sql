@@ -251,6 +251,13 @@ SELECT id, body <@> '東京' < 0 AS words, body <@> '東京都'::tsquery < 0 AS 
 	body <@> websearch_to_tsquery('english', '"東京都の天気 weather"') < 0 AS phrase, body <@> '東:*'::tsquery < 0 AS prefix,
 	ARRAY[plain, body] <@> '東京都'::tsquery < 0 AS "in either", plain <@> '東京都'::tsquery < 0 AS plain
 FROM tq_cjk ORDER BY id;
+-- one character: the first of a pair, the last of a run, or a run by itself; as often as a text has it
+INSERT INTO tq_cjk VALUES (5, '気 都', '気 都'), (6, '都都都 x', '都都都 x');
+SELECT id, body <@> '都' < 0 AS words, body <@> '気'::tsquery < 0 AS tsquery, body <@> '都 & !東'::tsquery < 0 AS "都, not 東", body <@> '気 <-> weather'::tsquery < 0 AS phrase,
+	body <@> elacsym_match('weather 都', min_match => 2) < 0 AS both, body <@> elacsym_match('東 都', prefix => true, min_match => 2) < 0 AS "last word",
+	ARRAY[plain, body] <@> '都'::tsquery < 0 AS "in either", plain <@> '都'::tsquery < 0 AS plain
+FROM tq_cjk ORDER BY id;
+SELECT string_agg(id::text, ' ') FROM (SELECT id FROM tq_cjk WHERE body <@> '都' < 0 ORDER BY body <@> '都' LIMIT 1) x;
 
 -- the configuration that an index was built with stays
 CREATE TABLE tq_config (body text);

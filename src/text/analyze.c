@@ -74,11 +74,12 @@ analyze_text(const ElacColumn *column, Oid config, text *txt, ElacDocument *docu
 }
 
 static void
-analyze_plain(const ElacColumn *column, Oid config, text *txt, bool positions, ElacTermVector *out)
+analyze_plain(const ElacColumn *column, Oid config, text *txt, bool words, bool positions, ElacTermVector *out)
 {
 	ElacDocument document;
 
 	elac_document_start(&document, config, VARSIZE_ANY_EXHDR(txt));
+	document.words = words;
 	analyze_text(column, config, txt, &document);
 	elac_document_finish(&document, positions, out);
 }
@@ -172,7 +173,7 @@ elac_text_analyze(const ElacColumn *column, Oid config, Datum value, ElacTermVec
 	switch (column->element)
 	{
 		case ELAC_TEXT_PLAIN:
-			analyze_plain(column, config, DatumGetTextPP(value), positions, out);
+			analyze_plain(column, config, DatumGetTextPP(value), false, positions, out);
 			break;
 		case ELAC_TEXT_ARRAY:
 			analyze_array(column, config, DatumGetArrayTypeP(value), positions, out);
@@ -188,7 +189,7 @@ elac_text_analyze(const ElacColumn *column, Oid config, Datum value, ElacTermVec
 void
 elac_text_analyze_words(const ElacColumn *column, Oid config, text *words, ElacTermVector *out)
 {
-	analyze_plain(column, config, words, true, out);
+	analyze_plain(column, config, words, true, true, out);
 }
 
 void

@@ -70,8 +70,9 @@ extern void elac_text_analyze(const ElacColumn *column, Oid config, Datum value,
 
 /*
  * Analyses a query's words as the column's texts are (a tsvector column's:
- * by its configuration), bigrams included.  Positions are always given: the
- * term at the highest one is the last word.
+ * by its configuration), bigrams included, without the lexemes that are there
+ * for queries of one character.  Positions are always given: the term at the
+ * highest one is the last word.
  */
 extern void elac_text_analyze_words(const ElacColumn *column, Oid config, text *words, ElacTermVector *out);
 

@@ -4,7 +4,9 @@
  *
  * Those scripts put no blanks between words, so the server's parser takes a
  * whole sentence for one.  Pairs find every substring of two characters and
- * more, at the price of some that are no words.
+ * more, at the price of some that are no words.  A character is the first of a
+ * pair or the last of a run: the latter are lexemes, too, so that a prefix
+ * finds every single character, and counts it.
  */
 #include "postgres.h"
 
@@ -65,10 +67,10 @@ cjk_char(const char *s, const char *end)
 	return 0;
 }
 
+/* At the present position. */
 static void
 add_gram(ElacDocument *document, const char *bytes, uint32 len)
 {
-	document->position++;
 	elac_document_add(document, elac_lexeme_cache_intern(document->cache, bytes, len));
 }
 
@@ -78,17 +80,27 @@ parse_run(ElacDocument *document, const char *s, int first_len, const char *end)
 {
 	int			len = first_len;
 	int			next_len = s + len < end ? cjk_char(s + len, end) : 0;
+	bool		alone = next_len == 0;
 
-	if (next_len == 0)
-		add_gram(document, s, len);
 	for (; next_len > 0; next_len = s + len < end ? cjk_char(s + len, end) : 0)
 	{
 		CHECK_FOR_INTERRUPTS();
+		document->position++;
 		add_gram(document, s, len + next_len);
 		s += len;
 		len = next_len;
 	}
+	if (alone)
+		document->position++;
+	if (alone || !document->words)
+		add_gram(document, s, len);
 	return s + len;
+}
+
+bool
+elac_bigrams_is_character(const char *bytes, uint32 len)
+{
+	return len > 0 && cjk_char(bytes, bytes + len) == (int) len;
 }
 
 void

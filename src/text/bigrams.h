@@ -11,10 +11,17 @@
 
 /*
  * As elac_parse_text(), but each run of Han, Hiragana, Katakana and Hangul
- * characters gives its overlapping pairs, one position each, or itself when it
- * is one character; the text between runs goes through the configuration.
- * The database's encoding is UTF8.
+ * characters gives its overlapping pairs, one position each, and its last
+ * character, at the last pair's position; the words of a query have no such
+ * character, unless the run is no longer.  The text between runs goes through
+ * the configuration.  The database's encoding is UTF8.
  */
 extern void elac_bigrams_parse(ElacDocument *document, Oid config, const char *bytes, int32 len);
+
+/*
+ * Is this lexeme one character of those scripts?  As a word of a query it is
+ * then a prefix: of the pairs that begin with it, and of itself.
+ */
+extern bool elac_bigrams_is_character(const char *bytes, uint32 len);
 
 #endif							/* ELAC_BIGRAMS_H */

@@ -14,6 +14,7 @@
 #include "tsearch/ts_utils.h"
 
 #include "text/analyze.h"
+#include "text/bigrams.h"
 #include "text/compile.h"
 #include "text/compile_private.h"
 
@@ -164,7 +165,7 @@ compile_word_term(ElacBm25Field *field, const ElacTerm *word, uint32 qtf, bool p
 }
 
 static void
-compile_word_terms(ElacBm25Field *field, const ElacTermVector *words, WordSlots *slots, bool prefix)
+compile_word_terms(ElacBm25Field *field, const ElacTermVector *words, WordSlots *slots, bool bigrams, bool prefix)
 {
 	/* the last word may be one term more: as it is, and as a prefix */
 	field->terms = palloc_extended(((Size) words->nterms * 2 + 1) * sizeof(ElacBm25Term), MCXT_ALLOC_HUGE);
@@ -174,6 +175,11 @@ compile_word_terms(ElacBm25Field *field, const ElacTermVector *words, WordSlots 
 		uint32		slot = slots->slot[slots_root(slots, word->positions[0])];
 		bool		last = prefix && word->positions[word->npositions - 1] == slots->last;
 
+		if (bigrams && elac_bigrams_is_character(word->bytes, word->len))
+		{
+			compile_word_term(field, word, word->tf, true, slot);
+			continue;
+		}
 		if (word->tf > (last ? 1 : 0))
 			compile_word_term(field, word, word->tf - (last ? 1 : 0), false, slot);
 		if (last)
@@ -212,7 +218,7 @@ compile_words(ElacBm25Query *query, const ElacSchema *schema, const ElacTextRequ
 		for (int label = 0; label < compile_nlabels(column); label++)
 			if (compile_weight(request, i, column, label) > 0)
 				compile_word_terms(compile_add_field(query, request, i, column, label), &words[i], slots,
-								   request->prefix);
+								   (column->flags & ELAC_TEXT_BIGRAMS) != 0, request->prefix);
 		/* where words do not count they are not looked for */
 		if (query->nfields == first)
 			compile_add_field(query, request, i, column, ELAC_LABEL_D);

@@ -4,7 +4,8 @@
  *
  * The server's parser makes a run of CJK characters one word, so that is what
  * to_tsquery() and its like put into a tsquery.  A column with bigrams has the
- * run's overlapping pairs instead: the word becomes the phrase of its pairs.
+ * run's overlapping pairs instead: the word becomes the phrase of its pairs,
+ * and one character the prefix of the pairs that begin with it.
  * Where columns of both kinds are searched it becomes (word | phrase), each
  * side for its own columns.
  */
@@ -17,6 +18,7 @@
 
 #include "compat.h"
 #include "text/analyze.h"
+#include "text/bigrams.h"
 #include "text/compile_private.h"
 
 /* The condition under construction. */
@@ -78,14 +80,15 @@ rewrite_add_value(Rewrite *rewrite, ElacBigramItem kind, const QueryOperand *lik
 	appendStringInfoChar(&rewrite->bytes, '\0');
 }
 
-/* Do two analyses say the same? */
+/* Is what is asked of pairs what is asked of other columns? */
 static bool
-same_words(const ElacTermVector *a, const ElacTermVector *b)
+same_words(const ElacTermVector *pairs, const ElacTermVector *whole)
 {
-	if (a->nterms != b->nterms)
+	if (pairs->nterms != whole->nterms)
 		return false;
-	for (uint32 t = 0; t < a->nterms; t++)
-		if (elac_term_compare(a->terms[t].bytes, a->terms[t].len, b->terms[t].bytes, b->terms[t].len) != 0)
+	for (uint32 t = 0; t < pairs->nterms; t++)
+		if (elac_bigrams_is_character(pairs->terms[t].bytes, pairs->terms[t].len) ||
+			elac_term_compare(pairs->terms[t].bytes, pairs->terms[t].len, whole->terms[t].bytes, whole->terms[t].len) != 0)
 			return false;
 	return true;
 }
@@ -129,6 +132,14 @@ phrase_words(const ElacTermVector *words, PhraseWord **dst)
 	return kept;
 }
 
+/* A lexeme of the phrase, for columns with pairs. */
+static void
+rewrite_add_gram(Rewrite *rewrite, const QueryOperand *operand, const ElacTerm *term, bool last)
+{
+	rewrite_add_value(rewrite, ELAC_BIGRAM_WITH, operand, term->bytes, term->len,
+					  (operand->prefix && last) || elac_bigrams_is_character(term->bytes, term->len));
+}
+
 /* One operand: as it is, or the phrase of its bigrams. */
 static void
 rewrite_operand(Rewrite *rewrite, const QueryOperand *operand)
@@ -156,11 +167,9 @@ rewrite_operand(Rewrite *rewrite, const QueryOperand *operand)
 	for (uint32 i = n - 1; i > 0; i--)
 	{
 		rewrite_add_operator(rewrite, ELAC_BIGRAM_WITH, OP_PHRASE, phrase[i].position - phrase[i - 1].position, 1);
-		rewrite_add_value(rewrite, ELAC_BIGRAM_WITH, operand, phrase[i].term->bytes, phrase[i].term->len,
-						  operand->prefix && i == n - 1);
+		rewrite_add_gram(rewrite, operand, phrase[i].term, i == n - 1);
 	}
-	rewrite_add_value(rewrite, ELAC_BIGRAM_WITH, operand, phrase[0].term->bytes, phrase[0].term->len,
-					  operand->prefix && n == 1);
+	rewrite_add_gram(rewrite, operand, phrase[0].term, n == 1);
 	pfree(phrase);
 }
 

@@ -50,6 +50,7 @@ elac_document_start(ElacDocument *document, Oid config, Size nbytes)
 {
 	document->cache = elac_lexeme_cache_get(config);
 	document->position = 0;
+	document->words = false;
 	document->noccurrences = 0;
 	document->room = nbytes / 6 + 16;	/* a word in six bytes; grows */
 	document->occurrences = palloc_extended(document->room * sizeof(ElacOccurrence), MCXT_ALLOC_HUGE);

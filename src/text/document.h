@@ -21,6 +21,7 @@ typedef struct ElacDocument
 {
 	ElacLexemeCache *cache;
 	int32		position;		/* of the last word; not capped */
+	bool		words;			/* of a query */
 	uint64		noccurrences;
 	uint64		room;
 	ElacOccurrence *occurrences;	/* in the context of elac_document_start() */

@@ -213,9 +213,9 @@ is($node->safe_psql('postgres', "SELECT text_vector_lexemes('a:1A,3,7B b c:2A', 
 is($node->safe_psql('postgres', "SELECT text_vector_lexemes('a:1A,3,7 b', 0)"), 'a:2 A/a:1 bare/b:1', 'a tsvector without positions');
 is($node->safe_psql('postgres', "SELECT text_lexemes('simple', 'b a b', 0), text_words('simple', 'b a b', 0)"),
 	'a:1 b:2|a:1@2 b:2@1,3', 'a query\'s words have positions');
-my $pairs = 'abc:1@10 tokyo:1@6 がな:1@9 ひら:1@7 らが:1@8 京都:1@3 好:1@5 東京:1@2 한국:1@11';
+my $pairs = 'abc:1@10 tokyo:1@6 がな:1@9 な:1@9 ひら:1@7 らが:1@8 京都:1@3 好:1@5 東京:1@2 都:1@3 국:1@11 한국:1@11';
 is($node->safe_psql('postgres', "SELECT text_lexemes('english', 'The 東京都 is 好 Tokyo ひらがなABC한국', 3) = '$pairs'"),
-	't', 'pairs of CJK characters');
+	't', 'pairs of CJK characters, and the last of each run');
 is($node->psql('sql_ascii c', 'SELECT text_check_bigrams()'), 3, 'no pairs where the encoding is not UTF8');
 is($node->psql('postgres', 'SELECT text_check_bigrams()'), 0, 'pairs where it is');
 
