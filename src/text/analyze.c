@@ -122,7 +122,8 @@ add_lexeme(ElacTermVector *vectors[ELAC_LABELS], const ElacTerm *lexeme, const W
 			if (WEP_GETWEIGHT(where->pos[i]) != label)
 				continue;
 			term.tf++;
-			if (positions)
+			/* to_tsvector() gives as many, tsvectors that are read or joined by || may have one more */
+			if (positions && term.npositions < ELAC_POSITIONS_MAX)
 				(*next)[term.npositions++] = WEP_GETPOS(where->pos[i]);
 		}
 		if (where->npos == 0 && label == ELAC_LABEL_NONE)
