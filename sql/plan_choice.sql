@@ -38,6 +38,9 @@ SELECT q, scan_of(q) FROM unnest(ARRAY[
 	$$SELECT id FROM choice WHERE price BETWEEN 100 AND 4000 ORDER BY title <@> 'w7' LIMIT 10$$,
 	$$SELECT id FROM choice ORDER BY ARRAY[title, body] <@> 'w7' LIMIT 10$$,
 	-- conditions alone
+	$$SELECT id FROM choice WHERE n = 3$$,
+	$$SELECT id FROM choice WHERE tags @> '{u17}' AND price < 4000$$,
+	$$SELECT id FROM choice WHERE body @@ 'w7'::tsquery$$,
 	$$SELECT count(*) FROM choice WHERE n = 3$$,
 	$$SELECT count(*) FROM choice WHERE tags @> '{u17}' AND price < 4000$$,
 	-- not for the index

@@ -152,11 +152,11 @@ SELECT count(*) FILTER (WHERE (tags <@> 'foxes 7 dogs') IS DISTINCT FROM (tags_t
 -- conditions alone: plain and bitmap scans of the index
 CREATE FUNCTION tq_count(condition text, OUT plan text, OUT rows bigint, OUT wanted bigint) LANGUAGE plpgsql AS $$
 BEGIN
-	SET LOCAL enable_seqscan = off;
+	SET LOCAL enable_seqscan = off; SET LOCAL elacsym.enable_customscan = off;
 	EXECUTE format('EXPLAIN (COSTS OFF, FORMAT JSON) SELECT count(*) FROM tq_docs WHERE %s', condition) INTO plan;
 	plan := (plan::json -> 0 -> 'Plan' -> 'Plans' -> 0) ->> 'Node Type';
 	EXECUTE format('SELECT count(*) FROM tq_docs WHERE %s', condition) INTO rows;
-	SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL elacsym.enable_customscan = off;
+	SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off;
 	EXECUTE format('SELECT count(*) FROM tq_docs WHERE %s', condition) INTO wanted;
 END $$;
 SELECT rows, wanted, plan ~ 'Index Scan|Bitmap' AS indexed FROM tq_count($$v2 @@ 'dog & lazi <-> cat'$$);

@@ -18,7 +18,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "errors.h"
 #include "query/exec.h"
 #include "query/filter_match.h"
 
@@ -90,6 +89,47 @@ scan_open_delta(ElacScan *scan, ElacSource *source)
 	scan->counters.delta_rows = source->ndocs;
 }
 
+/*
+ * The same for a scan that leaves out rows that every snapshot sees.  The
+ * order is what makes it right (visible.c): rows first, then the visibility
+ * map, then which rows are alive.
+ */
+static void
+scan_open_apart(ElacScan *scan)
+{
+	ElacFilter *filter = scan->query.filter;
+	ElacBitmap **passing = palloc(sizeof(ElacBitmap *) * scan->nsources);
+
+	for (int i = 0; i < scan->nsources; i++)
+	{
+		ElacSource *source = &scan->sources[i];
+
+		if (source->segment == NULL)
+			passing[i] = scan_filter_delta(scan, source, filter);
+		else if (filter != NULL)
+			passing[i] = elac_filter_segment(filter, scan->query.index, scan->schema, source->segment);
+		else
+		{
+			passing[i] = elac_source_bitmap(source->ndocs);
+			elac_bitmap_fill(passing[i]);
+		}
+	}
+	elac_visible_ask(scan, passing);
+	for (int i = 0; i < scan->snapshot->nsegments; i++)
+	{
+		uint32		ndead;
+		const ElacBitmap *live = elac_snapshot_live(scan->snapshot, i, &ndead);
+
+		if (live != NULL)
+			elac_bitmap_and(passing[i], live);
+	}
+	elac_visible_split(scan, passing);
+	for (int i = 0; i < scan->nsources; i++)
+		elac_source_begin(&scan->sources[i], passing[i], elac_bitmap_count(passing[i]));
+	scan->counters.delta_rows = scan->sources[scan->snapshot->nsegments].ndocs;
+	pfree(passing);
+}
+
 /* One wave for all that the filter reads of remote segments. */
 static void
 scan_prefetch_filters(ElacScan *scan)
@@ -142,14 +182,13 @@ scan_open_sources(ElacScan *scan)
 	scan->sources[snapshot->nsegments].ndocs = elac_delta_ndocs(scan->delta);
 
 	scan_prefetch_filters(scan);
-	for (int i = 0; i < scan->nsources; i++)
+	if (scan->query.visible_apart)
+		scan_open_apart(scan);
+	else
 	{
-		ElacSource *source = &scan->sources[i];
-
-		if (source->segment != NULL)
-			scan_open_segment(scan, source);
-		else
-			scan_open_delta(scan, source);
+		for (int i = 0; i < snapshot->nsegments; i++)
+			scan_open_segment(scan, &scan->sources[i]);
+		scan_open_delta(scan, &scan->sources[snapshot->nsegments]);
 	}
 	scan->counters.segments = snapshot->nsegments;
 	scan_count_text(scan, &before);
@@ -191,27 +230,6 @@ elac_query_open(const ElacQuery *query)
 	scan_open_sources(scan);
 	MemoryContextSwitchTo(old);
 	return scan;
-}
-
-void
-elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid)
-{
-	BlockNumber block;
-
-	if (source->segment != NULL)
-		elac_segment_tid(source->segment, doc, tid);
-	else
-		ItemPointerCopy(elac_delta_tid(scan->delta, doc), tid);
-
-	/* a docmap is not checksummed when it is read: no row lies beyond the table's end */
-	block = ItemPointerGetBlockNumberNoCheck(tid);
-	if (block >= scan->heap_blocks && scan->query.heap != NULL)
-	{
-		scan->heap_blocks = RelationGetNumberOfBlocks(scan->query.heap);
-		if (block >= scan->heap_blocks)
-			elac_corrupted(RelationGetRelationName(scan->query.index), "A row lies in block %u of a table of %u blocks.",
-						   block, scan->heap_blocks);
-	}
 }
 
 /* Rows whose vector is of a class. */
@@ -311,7 +329,7 @@ scan_next_unranked(ElacScan *scan, ElacResult *result)
 		scan->doc = elac_bitmap_next(scan->phase_rows, scan->doc);
 		if (scan->doc < source->ndocs)
 		{
-			elac_source_tid(scan, source, scan->doc, &result->tid);
+			elac_source_tid_ahead(scan, source, scan->phase_rows, scan->doc, &result->tid);
 			scan->doc++;
 			result->isnull = scan->phase == ELAC_PHASE_NULL;
 			result->distance = result->isnull ? 0.0 : scan_phase_distance(scan);
@@ -394,6 +412,12 @@ elac_query_next_tids(ElacScan *scan, ItemPointer tids, uint32 max)
 	while (n < max && elac_query_next(scan, &result))
 		tids[n++] = result.tid;
 	return n;
+}
+
+uint64
+elac_query_visible(const ElacScan *scan)
+{
+	return scan->nvisible;
 }
 
 const ElacQueryCounters *

@@ -25,6 +25,11 @@ typedef struct ElacSource
 	ElacBitmap *pending;		/* of this scan alone; NULL: passing without taken */
 	uint32		ntaken;
 	ElacDoc    *taken;
+	ElacDoc		window_first;	/* documents whose tids were read together */
+	uint32		window_docs;
+	ItemPointerData *window;
+	/* private to visible.c */
+	ElacBitmap *unsure;			/* rows to be looked at in the heap; NULL: none */
 } ElacSource;
 
 /* What is being returned. */
@@ -70,6 +75,10 @@ struct ElacScan
 	int			source;
 	ElacDoc		doc;
 	ElacBitmap *phase_rows;		/* rows of the current source in this phase */
+
+	/* query.visible_apart */
+	bool		has_map;		/* the visibility map was asked */
+	uint64		nvisible;
 
 	/* vector order */
 	ElacHeapFetch *heap_fetch;	/* NULL until a vector is read */
@@ -134,7 +143,20 @@ extern void elac_source_take(ElacScan *scan, ElacSource *source, ElacDoc doc);
 /* Rows of a source that belong into the REST or NULL phase, ANDed with pending; palloc'd. */
 extern ElacBitmap *elac_phase_rows(ElacScan *scan, ElacSource *source, ElacScanPhase phase);
 
-/* Heap tid of a row of a source. */
+/*
+ * Heap tid of a row of a source.  ahead: the same where rows are asked for in
+ * ascending order, those of a bitmap.
+ */
 extern void elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid);
+extern void elac_source_tid_ahead(ElacScan *scan, ElacSource *source, const ElacBitmap *rows, ElacDoc doc, ItemPointer tid);
+
+/*
+ * query/visible.c.  Between elac_snapshot_share() and the first look at live
+ * bits: asks the visibility map about the rows of each source given (passing[i]
+ * of them).  After the last look at live bits, when passing has lost the dead
+ * rows: counts the rows that every snapshot sees, and takes them out of passing.
+ */
+extern void elac_visible_ask(ElacScan *scan, ElacBitmap **passing);
+extern void elac_visible_split(ElacScan *scan, ElacBitmap **passing);
 
 #endif							/* ELAC_EXEC_H */

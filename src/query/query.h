@@ -68,6 +68,7 @@ typedef struct ElacQuery
 	ElacFilter *filter;			/* NULL = all */
 	double		rows;			/* that will be asked for, as far as is known; 0: it is not */
 	bool		measuring;		/* nobody's query: not one to be kept for calibration */
+	bool		visible_apart;	/* ELAC_ORDER_NONE: rows that every snapshot sees are counted, not returned */
 	ElacOrderKind order;
 	/* ELAC_ORDER_VECTOR */
 	bool		vector_isnull;	/* NULL query: every distance is NULL */
@@ -104,6 +105,9 @@ extern bool elac_query_next(ElacScan *scan, ElacResult *result);
 
 /* The places of the next rows, at most max; 0 when there are none left. */
 extern uint32 elac_query_next_tids(ElacScan *scan, ItemPointer tids, uint32 max);
+
+/* Rows left out by visible_apart: fulfil the filter, and the snapshot sees them. */
+extern uint64 elac_query_visible(const ElacScan *scan);
 extern const ElacQueryCounters *elac_query_counters(const ElacScan *scan);
 extern void elac_query_close(ElacScan *scan);
 

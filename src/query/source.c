@@ -6,14 +6,23 @@
  * scans read too (or none, when every row is pending), and the rows returned
  * are a short list beside it.  A copy is made when a search has to leave them
  * out, or when they become many.
+ *
+ * And where a row of a source lies in the table.
  */
 #include "postgres.h"
 
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
+#include "errors.h"
 #include "query/exec.h"
 
 #define SOURCE_TAKEN_MAX 1024	/* rows listed; from then on a bit each */
+
+/* Places of so many documents are read together, where so many of them are wanted. */
+#define WINDOW_DOCS 1024
+#define WINDOW_WANTED 16
 
 ElacBitmap *
 elac_source_bitmap(uint32 ndocs)
@@ -74,4 +83,61 @@ elac_source_take(ElacScan *scan, ElacSource *source, ElacDoc doc)
 	if (source->taken == NULL)
 		source->taken = MemoryContextAlloc(scan->context, SOURCE_TAKEN_MAX * sizeof(ElacDoc));
 	source->taken[source->ntaken++] = doc;
+}
+
+/* ---- places ---- */
+
+/* A docmap is not checksummed when it is read: no row lies beyond the table's end. */
+static void
+source_check_tid(ElacScan *scan, const ItemPointerData *tid)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+
+	if (block < scan->heap_blocks || scan->query.heap == NULL)
+		return;
+	scan->heap_blocks = RelationGetNumberOfBlocks(scan->query.heap);
+	if (block >= scan->heap_blocks)
+		elac_corrupted(RelationGetRelationName(scan->query.index), "A row lies in block %u of a table of %u blocks.",
+					   block, scan->heap_blocks);
+}
+
+void
+elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid)
+{
+	if (source->segment != NULL)
+		elac_segment_tid(source->segment, doc, tid);
+	else
+		ItemPointerCopy(elac_delta_tid(scan->delta, doc), tid);
+	source_check_tid(scan, tid);
+}
+
+/* Reads the places of doc and those behind it, if it is worth it. */
+static bool
+source_read_window(ElacScan *scan, ElacSource *source, const ElacBitmap *rows, ElacDoc doc)
+{
+	uint32		n = Min(WINDOW_DOCS, source->ndocs - doc);
+
+	if (elac_bitmap_count_range(rows, doc, doc + n) < WINDOW_WANTED)
+		return false;
+	if (source->window == NULL)
+		source->window = MemoryContextAlloc(scan->context, WINDOW_DOCS * sizeof(ItemPointerData));
+	source->window_docs = 0;
+	elac_segment_read_tids(source->segment, doc, n, source->window);
+	source->window_first = doc;
+	source->window_docs = n;
+	return true;
+}
+
+void
+elac_source_tid_ahead(ElacScan *scan, ElacSource *source, const ElacBitmap *rows, ElacDoc doc, ItemPointer tid)
+{
+	bool		inside = doc >= source->window_first && doc - source->window_first < source->window_docs;
+
+	if (source->segment == NULL || (!inside && !source_read_window(scan, source, rows, doc)))
+	{
+		elac_source_tid(scan, source, doc, tid);
+		return;
+	}
+	*tid = source->window[doc - source->window_first];
+	source_check_tid(scan, tid);
 }

@@ -131,6 +131,9 @@ extern ElacBlobReader *elac_segment_body(ElacSegment *segment);
 /* Heap tid of a document. */
 extern void elac_segment_tid(ElacSegment *segment, ElacDoc doc, ItemPointer tid);
 
+/* Copies n tids from document first on; raises when one is not valid. */
+extern void elac_segment_read_tids(ElacSegment *segment, ElacDoc first, uint32 n, ItemPointerData *tids);
+
 /* All tids in document order, palloc'd. */
 extern ItemPointerData *elac_segment_tids(ElacSegment *segment);
 

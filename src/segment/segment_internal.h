@@ -109,9 +109,4 @@ extern void elac_segment_create_blobs(Relation index, uint64 id, ElacStore *stor
 extern void elac_segment_finish_blobs(Relation index, ElacSectionWriter *out, uint64 id, uint32 level, uint32 ndocs,
 									  const ElacCodebook *codebook, ElacSegmentRef *ref);
 
-/* ---- reading ---- */
-
-/* Copies n tids from document first on; raises when one is not valid. */
-extern void elac_segment_read_tids(ElacSegment *segment, ElacDoc first, uint32 n, ItemPointerData *tids);
-
 #endif							/* ELAC_SEGMENT_INTERNAL_H */
