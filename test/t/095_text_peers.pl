@@ -19,6 +19,8 @@
 #   a spill starved by updates ................... "a small delta"
 #   gaps coded from 0 at each block's start ...... "bytes of a posting"
 #   lost push-down of top-k, silent seq. scans ... 093 (forms of statements), 094 (plans)
+#
+# ../large/run has long lists, memory, long texts and restarts at their true sizes.
 use strict;
 use warnings;
 
