@@ -24,6 +24,9 @@
 #define LIST_WINDOW 4096
 #define LIST_BLOCK_MAX (2 * ELAC_PATCHED_MAX(ELAC_TEXT_BLOCK_DOCS))
 
+/* What the positions of a block take at most: 255 of each posting at most five bytes each, and headers. */
+#define LIST_POSITIONS_MAX (2 * ELAC_TEXT_BLOCK_DOCS * ELAC_PATCHED_MAX(ELAC_PATCHED_VALUES))
+
 #define NO_BLOCK PG_UINT32_MAX
 
 struct ElacPostingSource
@@ -55,11 +58,12 @@ struct ElacPostingSource
 	/* the block whose positions are at hand */
 	uint32		positions_block;	/* NO_BLOCK: none */
 	uint32		positions_first[ELAC_TEXT_BLOCK_DOCS + 1];
-	uint32		positions_room;
-	uint16	   *positions;
-	uint32	   *positions_gaps;
-	uint64		bytes_room;
-	uint8	   *positions_bytes;
+	ElacPositionSums sums;
+	/* bytes of the list's positions at hand */
+	uint8	   *stream;
+	uint64		stream_room;
+	uint64		stream_start;
+	uint64		stream_end;
 };
 
 static uint32
@@ -299,11 +303,10 @@ elac_posting_list_open(ElacTextReader *reader, const ElacTextEntry *entry)
 	source->window = NULL;
 	source->window_start = source->window_end = 0;
 	source->positions_block = NO_BLOCK;
-	source->positions_room = 0;
-	source->positions = NULL;
-	source->positions_gaps = NULL;
-	source->bytes_room = 0;
-	source->positions_bytes = NULL;
+	source->sums.values = NULL;
+	source->sums.n = source->sums.room = 0;
+	source->stream = NULL;
+	source->stream_room = source->stream_start = source->stream_end = 0;
 	list->reader = reader;
 	list->df = entry->df;
 	list->nblocks = nblocks;
@@ -330,13 +333,10 @@ elac_posting_list_close(ElacPostingList *list)
 
 	if (source->window != NULL)
 		pfree(source->window);
-	if (source->positions != NULL)
-	{
-		pfree(source->positions);
-		pfree(source->positions_gaps);
-	}
-	if (source->positions_bytes != NULL)
-		pfree(source->positions_bytes);
+	if (source->sums.values != NULL)
+		pfree(source->sums.values);
+	if (source->stream != NULL)
+		pfree(source->stream);
 	pfree(source);
 	pfree(list);
 }
@@ -582,70 +582,94 @@ elac_posting_list_mark(ElacPostingList *list, uint32 block, ElacDoc first, uint3
 
 /* ---- positions ---- */
 
-/* Where the positions of each posting begin, from their numbers, and room for them; returns how many there are. */
+/*
+ * Where the positions of each posting begin in the sums, from their numbers.
+ * Makes room for them and for the 0 in front of all; returns how many.
+ */
 static uint32
-positions_count(ElacPostingList *list, uint32 n, const uint32 *counts)
+positions_count(const ElacPostingList *list, uint32 n, const uint32 *counts, uint32 *first, ElacPositionSums *sums)
 {
-	struct ElacPostingSource *source = list->source;
-	uint32		total = 0;
+	uint32		at = sums->n;
+	uint32		most = 0;
 
 	for (uint32 i = 0; i < n; i++)
 	{
-		source->positions_first[i] = total;
-		if (counts[i] > ELAC_POSITIONS_MAX)
-			list_corrupted(list, "A number of positions");
-		total += counts[i];
+		first[i] = at;
+		most |= counts[i];
+		at += counts[i];
 	}
-	source->positions_first[n] = total;
-	if (total > source->positions_room || source->positions == NULL)
+	first[n] = at;
+	if (most > ELAC_POSITIONS_MAX)
+		list_corrupted(list, "A number of positions");
+	at++;
+	if (at > sums->room)
 	{
-		if (source->positions != NULL)
-		{
-			pfree(source->positions);
-			pfree(source->positions_gaps);
-		}
-		source->positions_room = total + ELAC_TEXT_BLOCK_DOCS;
-		source->positions = MemoryContextAlloc(GetMemoryChunkContext(list), source->positions_room * sizeof(uint16));
-		source->positions_gaps = MemoryContextAlloc(GetMemoryChunkContext(list), source->positions_room * sizeof(uint32));
+		uint32		room = Max(2 * sums->room, at + ELAC_TEXT_BLOCK_DOCS);
+
+		if (sums->values == NULL)
+			sums->values = MemoryContextAlloc(GetMemoryChunkContext((void *) list), room * sizeof(uint32));
+		else
+			sums->values = repalloc(sums->values, room * sizeof(uint32));
+		sums->room = room;
 	}
-	return total;
+	return first[n] - first[0];
 }
 
-/* Gaps between positions to positions. */
+/* Gaps behind the 0 to sums of all of them, which fit. */
 static void
-positions_add_up(ElacPostingList *list, uint32 n)
+positions_add_up(const ElacPostingList *list, uint32 total, ElacPositionSums *sums)
+{
+	sums->values[sums->n] = 0;
+	if (!elac_kernels()->gaps_to_docs(sums->values + sums->n + 1, total, 1))
+		list_corrupted(list, "A position");
+	sums->n += total + 1;
+}
+
+/* The bytes of positions from start to stop, copied some kilobytes at a time as those of blocks are. */
+static const uint8 *
+positions_bytes(ElacPostingList *list, uint64 start, uint64 stop)
 {
 	struct ElacPostingSource *source = list->source;
-	const uint32 *gaps = source->positions_gaps;
+	const ElacTextEntry *entry = &source->entry;
 
-	for (uint32 i = 0; i < n; i++)
+	/* rows of lengths have been checked against the whole */
+	if (stop - start > LIST_POSITIONS_MAX)
+		list_corrupted(list, "A row of positions");
+	if (start < source->stream_start || stop > source->stream_end)
 	{
-		uint32		next = 1;
+		uint64		wanted = Min(entry->positions_len - start, Max(LIST_WINDOW, stop - start));
 
-		for (uint32 j = source->positions_first[i]; j < source->positions_first[i + 1]; j++)
+		if (source->stream == NULL || wanted > source->stream_room)
 		{
-			/* past the last position there is none, however small the gap */
-			if (next > ELAC_POSITION_MAX || gaps[j] > ELAC_POSITION_MAX - next)
-				list_corrupted(list, "A position");
-			next += gaps[j];
-			source->positions[j] = (uint16) next++;
+			if (source->stream != NULL)
+				pfree(source->stream);
+			source->stream = NULL;
+			source->stream_room = wanted;
+			source->stream = MemoryContextAlloc(GetMemoryChunkContext(list), wanted + 1);
 		}
+		source->stream_end = source->stream_start = 0;
+		if (entry->tier == ELAC_TEXT_FREQUENT)
+			wanted = elac_text_read_positions(list->reader, entry->positions + start, source->stream, stop - start, wanted);
+		else
+			elac_section_read_body(&list->reader->section, entry->positions + start, source->stream, wanted);
+		source->stream_start = start;
+		source->stream_end = start + wanted;
 	}
+	return source->stream + (start - source->stream_start);
 }
 
 static void
-rare_positions(ElacPostingList *list, const uint8 *src, const uint8 *end)
+rare_positions(ElacPostingList *list, const uint32 *tfs, uint32 *first, ElacPositionSums *sums)
 {
 	struct ElacPostingSource *source = list->source;
+	uint64		len = source->entry.positions_len;
+	const uint8 *src = positions_bytes(list, 0, len);
+	const uint8 *end = src + len;
 	uint32		counts[ELAC_TEXT_BLOCK_DOCS];
 	uint32		total;
 
 	for (uint32 i = 0; i < list->df; i++)
-	{
-		counts[i] = Min(source->tfs[i], ELAC_POSITIONS_MAX);
-		if (src == end)
-			counts[i] = 0;
-	}
+		counts[i] = len == 0 ? 0 : Min(tfs[i], ELAC_POSITIONS_MAX);
 	if (source->entry.counted)
 	{
 		if ((Size) (end - src) < list->df)
@@ -653,45 +677,66 @@ rare_positions(ElacPostingList *list, const uint8 *src, const uint8 *end)
 		for (uint32 i = 0; i < list->df; i++)
 			counts[i] = *src++;
 	}
-	total = positions_count(list, list->df, counts);
+	total = positions_count(list, list->df, counts, first, sums);
 	for (uint32 i = 0; i < total; i++)
 	{
 		uint64		gap;
 
 		if (!elac_varint_get(&src, end, &gap) || gap > ELAC_POSITION_MAX)
 			list_corrupted(list, "A position");
-		source->positions_gaps[i] = (uint32) gap;
+		sums->values[sums->n + 1 + i] = (uint32) gap;
 	}
 	if (src != end)
 		list_corrupted(list, "A row of positions");
-	positions_add_up(list, list->df);
+	positions_add_up(list, total, sums);
 }
 
 static void
-block_positions(ElacPostingList *list, uint32 block, const uint8 *src, const uint8 *end)
+block_positions(ElacPostingList *list, uint32 block, const uint32 *tfs, uint32 *first, ElacPositionSums *sums)
 {
+	struct ElacPostingSource *source = list->source;
 	uint32		n = block_count(list, block);
 	uint32		counts[ELAC_TEXT_BLOCK_DOCS];
 	uint32		total;
+	uint64		start;
+	uint64		stop;
+	const uint8 *src;
+	const uint8 *end;
 
-	memset(counts, 0, sizeof(counts));
-	if (src < end && *src == 0)
-	{
-		src++;
-		block_tfs(list, block, counts);
+	load_group(list, block / ELAC_TEXT_GROUP_BLOCKS);
+	start = source->positions_starts[block % ELAC_TEXT_GROUP_BLOCKS];
+	stop = source->positions_starts[block % ELAC_TEXT_GROUP_BLOCKS + 1];
+	src = positions_bytes(list, start, stop);
+	end = src + (stop - start);
+	if (src == end)
+		memset(counts, 0, sizeof(counts));
+	else if (*src == 0)
 		for (uint32 i = 0; i < n; i++)
-			counts[i] = Min(counts[i], ELAC_POSITIONS_MAX);
-	}
-	else if (src < end && (*src++ != 1 || !elac_patched_read(&src, end, n, 0, counts)))
+			counts[i] = Min(tfs[i], ELAC_POSITIONS_MAX);
+	else if (*src != 1)
 		list_corrupted(list, "Numbers of positions");
-	total = positions_count(list, n, counts);
+	if (src < end && *src++ == 1 && !elac_patched_read(&src, end, n, 0, counts))
+		list_corrupted(list, "Numbers of positions");
+	total = positions_count(list, n, counts, first, sums);
 	for (uint32 i = 0; i < total; i += ELAC_PATCHED_VALUES)
-		if (!elac_patched_read(&src, end, Min(total - i, ELAC_PATCHED_VALUES), 0,
-							   list->source->positions_gaps + i))
+		if (!elac_patched_read(&src, end, Min(total - i, ELAC_PATCHED_VALUES), 0, sums->values + sums->n + 1 + i))
 			list_corrupted(list, "A row of positions");
 	if (src != end)
 		list_corrupted(list, "A row of positions");
-	positions_add_up(list, n);
+	positions_add_up(list, total, sums);
+}
+
+bool
+elac_posting_list_sums(ElacPostingList *list, uint32 block, const uint32 *tfs, uint32 *first, ElacPositionSums *sums)
+{
+	if (!list->reader->positions)
+		return false;
+	Assert(block < list->nblocks);
+	if (list->source->entry.tier == ELAC_TEXT_FREQUENT)
+		block_positions(list, block, tfs, first, sums);
+	else
+		rare_positions(list, tfs, first, sums);
+	return true;
 }
 
 /* Makes the positions of a block be at hand. */
@@ -699,55 +744,42 @@ static void
 load_positions(ElacPostingList *list, uint32 block)
 {
 	struct ElacPostingSource *source = list->source;
-	const ElacTextEntry *entry = &source->entry;
-	uint64		start = 0;
-	uint64		len = entry->positions_len;
+	uint32		counts[ELAC_TEXT_BLOCK_DOCS];
 
 	if (source->positions_block == block)
 		return;
 	source->positions_block = NO_BLOCK;
-	if (entry->tier == ELAC_TEXT_FREQUENT)
-	{
-		load_group(list, block / ELAC_TEXT_GROUP_BLOCKS);
-		start = source->positions_starts[block % ELAC_TEXT_GROUP_BLOCKS];
-		len = source->positions_starts[block % ELAC_TEXT_GROUP_BLOCKS + 1] - start;
-	}
-	/* Of each posting at most 255 positions of at most five bytes, and headers. */
-	if (len > 2 * ELAC_TEXT_BLOCK_DOCS * ELAC_PATCHED_MAX(ELAC_PATCHED_VALUES))
-		list_corrupted(list, "A row of positions");
-	if (len > source->bytes_room || source->positions_bytes == NULL)
-	{
-		if (source->positions_bytes != NULL)
-			pfree(source->positions_bytes);
-		source->bytes_room = len + ELAC_TEXT_BLOCK_DOCS;
-		source->positions_bytes = MemoryContextAlloc(GetMemoryChunkContext(list), source->bytes_room);
-	}
-	if (entry->tier == ELAC_TEXT_FREQUENT)
-	{
-		elac_text_read_positions(list->reader, entry->positions + start, source->positions_bytes, len);
-		block_positions(list, block, source->positions_bytes, source->positions_bytes + len);
-	}
-	else
-	{
-		elac_section_read_body(&list->reader->section, entry->positions, source->positions_bytes, len);
-		rare_positions(list, source->positions_bytes, source->positions_bytes + len);
-	}
+	source->sums.n = 0;
+	if (source->entry.tier == ELAC_TEXT_FREQUENT)
+		block_tfs(list, block, counts);
+	(void) elac_posting_list_sums(list, block, source->entry.tier == ELAC_TEXT_FREQUENT ? counts : source->tfs,
+								  source->positions_first, &source->sums);
 	source->positions_block = block;
+}
+
+/* The positions of posting i of the block at hand. */
+static uint32
+read_positions(const ElacPostingList *list, uint32 i, uint16 *dst)
+{
+	const struct ElacPostingSource *source = list->source;
+	const uint32 *sums = source->sums.values + source->positions_first[i];
+	uint32		n = source->positions_first[i + 1] - source->positions_first[i];
+
+	if (sums[n] - sums[0] > ELAC_POSITION_MAX)
+		list_corrupted(list, "A position");
+	for (uint32 j = 0; j < n; j++)
+		dst[j] = (uint16) (sums[j + 1] - sums[0]);
+	return n;
 }
 
 uint32
 elac_posting_list_positions(ElacPostingList *list, uint32 block, uint32 i, uint16 *dst)
 {
-	struct ElacPostingSource *source = list->source;
-	uint32		n;
-
 	if (!list->reader->positions)
 		return 0;
 	Assert(i < block_count(list, block));
 	load_positions(list, block);
-	n = source->positions_first[i + 1] - source->positions_first[i];
-	memcpy(dst, source->positions + source->positions_first[i], n * sizeof(uint16));
-	return n;
+	return read_positions(list, i, dst);
 }
 
 /* ---- all postings ---- */
@@ -756,12 +788,11 @@ elac_posting_list_positions(ElacPostingList *list, uint32 block, uint32 i, uint1
 static void
 collect_positions(ElacPostingList *list, uint32 block, ElacPosting *postings, ElacTextPositions *to)
 {
-	struct ElacPostingSource *source = list->source;
 	uint32		n = block_count(list, block);
 	uint32		total;
 
 	load_positions(list, block);
-	total = source->positions_first[n];
+	total = list->source->positions_first[n];
 	if (to->n + total > to->room)
 	{
 		uint64		room = Max(to->room * 2, Max(to->n + total, 4096));
@@ -772,12 +803,13 @@ collect_positions(ElacPostingList *list, uint32 block, ElacPosting *postings, El
 			to->values = repalloc_huge(to->values, room * sizeof(uint16));
 		to->room = room;
 	}
-	if (total > 0)
-		memcpy(to->values + to->n, source->positions, total * sizeof(uint16));
 	for (uint32 i = 0; i < n; i++)
-		postings[i].where = elac_posting_where(to->n + source->positions_first[i],
-											   source->positions_first[i + 1] - source->positions_first[i]);
-	to->n += total;
+	{
+		uint32		count = read_positions(list, i, to->values + to->n);
+
+		postings[i].where = elac_posting_where(to->n, count);
+		to->n += count;
+	}
 }
 
 void

@@ -1,16 +1,30 @@
 /*
  * text_check.c
- *	  Documents that the bitmaps of a window leave undecided: those that have
- *	  all words of a phrase.
+ *	  Documents that the bitmaps of words leave undecided: those that have all
+ *	  words of a phrase.
  *
- * One is looked up in the lists of the phrase's words, and text_condition.c is
- * asked.  Works on the matcher's tree after elac_matcher_window().
+ * A phrase of plain words is text_phrase.c's: it is decided ahead for all
+ * documents of a window when all of them will be asked for, or more were in the
+ * window before than it is worth to look up one by one.  Any other phrase is
+ * asked of text_condition.c, document by document.
  */
 #include "postgres.h"
 
 #include "text/text_match.h"
+#include "text/text_phrase.h"
 
 #define PLACES_ASKED 2			/* so many are looked for one by one */
+
+/* So many windows are decided ahead before it is seen again how many documents of one are asked for. */
+#define PHRASE_AHEAD 8
+
+/* A phrase of plain words. */
+typedef struct MatchPhrase
+{
+	ElacPhrase *phrase;			/* NULL: it has more than that */
+	uint32		asked;			/* documents of the window, one by one */
+	uint32		ahead;			/* windows to come that are decided ahead */
+} MatchPhrase;
 
 /* Where a document's posting of a term was looked for last: apart from the term's own reading. */
 struct MatchProbe
@@ -38,8 +52,27 @@ elac_matcher_expect(ElacMatcher *matcher, bool all)
 void
 elac_matcher_phrase(ElacMatcher *matcher, MatchNode *node)
 {
-	memcpy(node->maybe, node->children[0]->maybe, matcher->nwords * sizeof(uint64));
-	memset(node->surely, 0, matcher->nwords * sizeof(uint64));
+	Size		size = matcher->nwords * sizeof(uint64);
+	MatchPhrase *match = node->phrase;
+
+	if (match == NULL)
+	{
+		match = node->phrase = palloc0(sizeof(MatchPhrase));
+		match->phrase = elac_phrase_open(matcher->set, node->item);
+	}
+	memcpy(node->maybe, node->children[0]->maybe, size);
+	if (match->ahead > 0)
+		match->ahead--;
+	else if (match->phrase != NULL && match->asked > elac_phrase_few(match->phrase))
+		match->ahead = PHRASE_AHEAD;
+	match->asked = 0;
+	if (match->phrase != NULL && (matcher->ask_all || match->ahead > 0))
+	{
+		elac_phrase_window(match->phrase, &matcher->window, node->maybe);
+		memcpy(node->surely, node->maybe, size);
+	}
+	else
+		memset(node->surely, 0, size);
 }
 
 /* Finds the posting of the document being checked. */
@@ -171,7 +204,10 @@ check_node(ElacMatcher *matcher, const ElacTextEvidence *evidence, const MatchNo
 		case MATCH_NOT:
 			return !check_node(matcher, evidence, node->children[0]);
 		case MATCH_PHRASE:
-			return elac_text_phrase_holds(evidence, node->item);
+			if (node->phrase->phrase == NULL)
+				return elac_text_phrase_holds(evidence, node->item);
+			node->phrase->asked++;
+			return elac_phrase_check(node->phrase->phrase, matcher->doc);
 		case MATCH_WORD:
 		case MATCH_ANYTHING:
 		case MATCH_COUNT:

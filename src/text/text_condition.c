@@ -16,15 +16,6 @@
 
 #include "text/text_condition.h"
 
-#define PHRASE_WORDS 64			/* of a phrase decided here; TS_execute() takes longer ones */
-
-/* A word of a phrase, and how far before the phrase's end it stands. */
-typedef struct PhraseWord
-{
-	uint32		item;
-	uint32		before_end;
-} PhraseWord;
-
 /* Whom the callback is asked for: the fields of one column. */
 typedef struct PhraseScope
 {
@@ -135,7 +126,7 @@ phrase_operand(void *arg, QueryOperand *val, ExecPhraseData *data)
  * Returns how wide its match is, -1 when there is more than words.
  */
 static int64
-phrase_flatten(const QueryItem *items, uint32 item, uint32 before_end, PhraseWord *words, int *nwords)
+phrase_flatten(const QueryItem *items, uint32 item, uint32 before_end, ElacPhraseWord *words, int *nwords)
 {
 	const QueryOperator *phrase = &items[item].qoperator;
 	int64		right;
@@ -144,7 +135,7 @@ phrase_flatten(const QueryItem *items, uint32 item, uint32 before_end, PhraseWor
 	check_stack_depth();
 	if (items[item].type == QI_VAL)
 	{
-		if (*nwords == PHRASE_WORDS)
+		if (*nwords == ELAC_PHRASE_WORDS)
 			return -1;
 		words[*nwords].item = item;
 		words[(*nwords)++].before_end = before_end;
@@ -159,9 +150,17 @@ phrase_flatten(const QueryItem *items, uint32 item, uint32 before_end, PhraseWor
 	return left < 0 ? -1 : phrase->distance + right + left;
 }
 
+int
+elac_phrase_words(const QueryItem *items, uint32 item, ElacPhraseWord words[ELAC_PHRASE_WORDS])
+{
+	int			nwords = 0;
+
+	return phrase_flatten(items, item, 0, words, &nwords) < 0 ? 0 : nwords;
+}
+
 /* A phrase of words alone, in one column. */
 static bool
-phrase_words_hold(const PhraseScope *scope, const PhraseWord *words, int nwords)
+phrase_words_hold(const PhraseScope *scope, const ElacPhraseWord *words, int nwords)
 {
 	static uint16 positions[ELAC_POSITIONS_ROOM];
 	static uint32 ends[ELAC_POSITIONS_ROOM];	/* of the phrase, as the words so far allow */
@@ -200,9 +199,8 @@ elac_text_phrase_holds(const ElacTextEvidence *evidence, uint32 item)
 {
 	const ElacBm25Query *query = evidence->query;
 	QueryItem  *items = GETQUERY(query->condition);
-	PhraseWord	words[PHRASE_WORDS];
-	int			nwords = 0;
-	bool		plain = phrase_flatten(items, item, 0, words, &nwords) >= 0;
+	ElacPhraseWord words[ELAC_PHRASE_WORDS];
+	int			nwords = elac_phrase_words(items, item, words);
 	PhraseScope scope;
 
 	scope.evidence = evidence;
@@ -212,7 +210,7 @@ elac_text_phrase_holds(const ElacTextEvidence *evidence, uint32 item)
 		scope.end_field = f + 1;
 		while (scope.end_field < query->nfields && query->fields[scope.end_field].column == query->fields[f].column)
 			scope.end_field++;
-		if (plain ? phrase_words_hold(&scope, words, nwords) :
+		if (nwords > 0 ? phrase_words_hold(&scope, words, nwords) :
 			TS_execute(items + item, &scope, TS_EXEC_EMPTY, phrase_operand))
 			return true;
 	}

@@ -30,6 +30,20 @@ extern bool elac_text_condition_holds(const ElacTextEvidence *evidence);
 /* One phrase, given by the number of its topmost item: does it hold within one of the query's columns? */
 extern bool elac_text_phrase_holds(const ElacTextEvidence *evidence, uint32 item);
 
+/* ---- phrases of words alone ---- */
+
+#define ELAC_PHRASE_WORDS 64	/* at most; TS_execute() takes longer ones */
+
+/* A word of a phrase, and how far before the phrase's end it stands. */
+typedef struct ElacPhraseWord
+{
+	uint32		item;
+	uint32		before_end;
+} ElacPhraseWord;
+
+/* Lists the words of the phrase whose topmost item this is; 0 when there is more than words, or too many. */
+extern int elac_phrase_words(const QueryItem *items, uint32 item, ElacPhraseWord words[ELAC_PHRASE_WORDS]);
+
 /* ---- sets of positions ---- */
 
 typedef struct ElacPositionSet

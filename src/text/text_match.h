@@ -33,6 +33,7 @@ typedef struct MatchNode
 	struct MatchNode **children;	/* MATCH_ALL_OF: fewest documents first */
 	uint64	   *surely;
 	uint64	   *maybe;
+	struct MatchPhrase *phrase; /* MATCH_PHRASE, text_check.c's; NULL until needed */
 } MatchNode;
 
 /* text_check.c's own: where it looked last. */

@@ -256,8 +256,12 @@ extern uint32 elac_text_prefix_df(ElacTextReader *reader, const char *prefix, ui
 /* Raises: terms or postings of a section are not in order. */
 pg_noreturn extern void elac_text_corrupted_order(const ElacTextReader *reader);
 
-/* Reads a range of the stream of positions. */
-extern void elac_text_read_positions(ElacTextReader *reader, uint64 offset, uint8 *dst, uint64 len);
+/*
+ * Reads len bytes of the stream of positions, and what lies behind them, up to
+ * room bytes in all, as far as it is on the page that was read last.  Returns
+ * how many.
+ */
+extern uint64 elac_text_read_positions(ElacTextReader *reader, uint64 offset, uint8 *dst, uint64 len, uint64 room);
 
 /* ---- posting_list.c: the postings of one term, frequent or rare, block by block ---- */
 
@@ -310,6 +314,24 @@ extern void elac_posting_list_mark(ElacPostingList *list, uint32 block, ElacDoc 
  * ELAC_POSITIONS_MAX; returns how many, 0 when they are not known.
  */
 extern uint32 elac_posting_list_positions(ElacPostingList *list, uint32 block, uint32 i, uint16 *dst);
+
+/* Running sums of positions, block behind block.  All zero at first. */
+typedef struct ElacPositionSums
+{
+	uint32	   *values;			/* in the list's context; NULL: none yet */
+	uint32		n;
+	uint32		room;
+} ElacPositionSums;
+
+/*
+ * Appends a block's positions to the sums: those of posting i are values[j] -
+ * values[first[i]] for each j in first[i] + 1 .. first[i + 1], ascending, from
+ * 1 on.  That the last is not above ELAC_POSITION_MAX the caller has to check.
+ * tfs: the block's counts; first has room for ELAC_TEXT_BLOCK_DOCS + 1.  False,
+ * and nothing else, in a section without positions.
+ */
+extern bool elac_posting_list_sums(ElacPostingList *list, uint32 block, const uint32 *tfs, uint32 *first,
+								   ElacPositionSums *sums);
 
 /* Positions of many postings; those of one lie together. */
 typedef struct ElacTextPositions

@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "errors.h"
+#include "storage/page.h"
 #include "text/text_private.h"
 
 /* True when [offset, offset + len) lies within total. */
@@ -243,10 +244,24 @@ positions_pieces(ElacTextReader *reader, uint64 offset, uint8 *dst, uint64 len)
 	}
 }
 
-void
-elac_text_read_positions(ElacTextReader *reader, uint64 offset, uint8 *dst, uint64 len)
+uint64
+elac_text_read_positions(ElacTextReader *reader, uint64 offset, uint8 *dst, uint64 len, uint64 room)
 {
+	uint64		total = reader->footer.positions_len;
+	uint64		end = offset + len;
+
+	if (range_fits(offset, len, total) && len > 0 && len < room)
+	{
+		uint64		chunk = (end - 1) / ELAC_TEXT_POSITIONS_CHUNK;
+		uint64		within = end - chunk * ELAC_TEXT_POSITIONS_CHUNK;
+		uint64		chunk_len = Min(total - chunk * ELAC_TEXT_POSITIONS_CHUNK, ELAC_TEXT_POSITIONS_CHUNK);
+		uint64		place = reader->section.body_offset + chunk_offset(reader, chunk, chunk_len) + within;
+		uint64		on_page = (ELAC_PAGE_DATA - place % ELAC_PAGE_DATA) % ELAC_PAGE_DATA;
+
+		len += Min(room - len, Min(on_page, chunk_len - within));
+	}
 	positions_pieces(reader, offset, dst, len);
+	return len;
 }
 
 /* ---- declaring what will be read ---- */
