@@ -69,6 +69,9 @@ SELECT id, ts_headline('english', body, q, 'StartSel=*, StopSel=*') AS headline
 	FROM articles, websearch_to_tsquery('english', 'cheap flight') q WHERE body @@ q ORDER BY body <@> q, id LIMIT 10;
 SELECT id, ts_headline('english', body, to_tsquery('english', 'rome | guide'), 'StartSel=*, StopSel=*') AS headline
 	FROM (SELECT * FROM articles ORDER BY body <@> 'rome guide' LIMIT 2) best;
+-- any of some plain words, as a tsquery
+SELECT id, ts_headline('english', body, replace(plainto_tsquery('english', 'guide to Rome')::text, ' & ', ' | ')::tsquery, 'StartSel=*, StopSel=*') AS headline
+	FROM (SELECT * FROM articles ORDER BY body <@> 'guide to Rome' LIMIT 2) best;
 
 -- unstemmed: English without its stemmer, with or without its stop words
 CREATE TEXT SEARCH DICTIONARY public.english_words (TEMPLATE = simple, StopWords = english);

@@ -41,6 +41,15 @@ BEGIN
 	RETURN QUERY SELECT d.id, ARRAY[d.title, d.body] <@> elacsym_match(q, min_match => wanted) FROM fo_docs d
 		ORDER BY ARRAY[d.title, d.body] <@> elacsym_match(q, min_match => wanted), d.id LIMIT 40;
 END $$;
+CREATE FUNCTION fo_generic_web(q text) RETURNS TABLE (id int, s float8) STABLE LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT d.id, d.body <@> websearch_to_tsquery('english', q) FROM fo_docs d WHERE d.body @@ websearch_to_tsquery('english', q)
+		ORDER BY d.body <@> websearch_to_tsquery('english', q), d.id LIMIT 40;
+END $$;
+CREATE FUNCTION fo_generic_from(q text) RETURNS TABLE (id int, s float8) STABLE LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY SELECT d.id, d.body <@> t FROM fo_docs d, websearch_to_tsquery('english', q) t WHERE d.body @@ t ORDER BY d.body <@> t, d.id LIMIT 40;
+END $$;
 CREATE FUNCTION fo_inlined(q text) RETURNS TABLE (id int, s float8) STABLE LANGUAGE sql AS $$
 	SELECT d.id, d.body <@> q FROM fo_docs d ORDER BY d.body <@> q, d.id LIMIT 40 $$;
 
@@ -82,6 +91,8 @@ INSERT INTO fo_forms (form, q) VALUES
 	('generic plan', $$SELECT * FROM fo_generic('fox jumping zebra')$$),
 	('generic plan, tsquery', $$SELECT * FROM fo_generic_tsquery('fox:A | zebra & jump')$$),
 	('generic plan, options', $$SELECT * FROM fo_generic_match('fox 7 zebra', 2)$$),
+	('generic plan, websearch', $$SELECT * FROM fo_generic_web('"lazy dogs" or zebra -7')$$),
+	('generic plan, websearch in FROM', $$SELECT * FROM fo_generic_from('"lazy dogs" or zebra -7')$$),
 	('function', $$SELECT * FROM fo_inlined('fox jumping zebra')$$);
 
 CREATE FUNCTION fo_rows(q text) RETURNS text[] LANGUAGE plpgsql AS $$
@@ -128,6 +139,12 @@ BEGIN
 	END LOOP;
 	RETURN false;
 END $$;
+-- a parameter in both places is one ranked scan
+PREPARE fo_both(text) AS SELECT id FROM fo_docs WHERE body @@ websearch_to_tsquery('english', $1) ORDER BY body <@> websearch_to_tsquery('english', $1) LIMIT 10;
+BEGIN;
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
+EXPLAIN (COSTS OFF) EXECUTE fo_both('"lazy dogs" or zebra -7');
+COMMIT;
 -- the index is used by all of them (the functions' plans do not show)
 BEGIN;
 SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
@@ -184,4 +201,4 @@ WITH RECURSIVE r AS (SELECT 1 AS n, body FROM fo_docs WHERE id = 1 UNION ALL SEL
 SELECT ARRAY[a.title, b.body] <@> 'zebra' FROM fo_docs a, fo_docs b LIMIT 1;
 DO $$ DECLARE b text; BEGIN SELECT body INTO b FROM fo_docs WHERE id = 1; RAISE WARNING '%', b <@> 'zebra'; END $$;
 DROP TABLE fo_docs, fo_parts, fo_forms, fo_before CASCADE;
-DROP FUNCTION fo_add, fo_generic, fo_generic_tsquery, fo_generic_match, fo_inlined, fo_rows, fo_check, fo_uses_index;
+DROP FUNCTION fo_add, fo_generic, fo_generic_tsquery, fo_generic_match, fo_generic_web, fo_generic_from, fo_inlined, fo_rows, fo_check, fo_uses_index;
