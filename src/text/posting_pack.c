@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/patched.h"
 #include "base/varint.h"
+#include "text/bm25.h"
 #include "text/text_private.h"
 
 /* More than any block, row, table entry or set of impacts takes. */
@@ -338,6 +339,152 @@ last_docs_write(const ElacPosting *postings, uint32 df, ElacTextBytes *to)
 		row_write(row, n, to);
 }
 
+/* ---- peaks ---- */
+
+/* A count and a length code, and how many postings have them; larger counts are one class with the largest here. */
+#define PEAK_TFS 64
+
+typedef struct PeakClass
+{
+	uint32		n;
+	uint16		tf;
+	uint8		code;
+	bool		chosen;
+	double		impact;
+} PeakClass;
+
+/* The highest impact first. */
+static int
+compare_classes(const void *a, const void *b)
+{
+	const PeakClass *x = *(PeakClass *const *) a;
+	const PeakClass *y = *(PeakClass *const *) b;
+
+	if (x->impact != y->impact)
+		return x->impact > y->impact ? -1 : 1;
+	if (x->tf != y->tf)
+		return x->tf > y->tf ? -1 : 1;
+	return x->code - y->code;
+}
+
+/*
+ * Chooses whole classes, those first that score most with b = 0.75 (k1 does
+ * not change the order), until a sixteenth of the postings are chosen.
+ * Returns how many are.
+ */
+static uint32
+choose_peaks(const ElacPosting *postings, uint32 df, const uint8 *norms, PeakClass *classes)
+{
+	PeakClass **order = palloc(PEAK_TFS * 256 * sizeof(PeakClass *));
+	double		average;
+	uint64		total = 0;
+	uint32		nclasses = 0;
+	uint32		chosen = 0;
+
+	memset(classes, 0, PEAK_TFS * 256 * sizeof(PeakClass));
+	for (uint32 i = 0; i < df; i++)
+	{
+		uint8		code = norms[postings[i].doc];
+
+		total += elac_length_decode(code);
+		classes[(Min(postings[i].tf, PEAK_TFS) - 1) * 256 + code].n++;
+	}
+	average = (double) total / df;
+	for (uint32 i = 0; i < PEAK_TFS * 256; i++)
+	{
+		PeakClass  *class = &classes[i];
+
+		if (class->n == 0)
+			continue;
+		class->tf = (uint16) (i / 256 + 1);
+		class->code = (uint8) (i % 256);
+		class->impact = class->tf / (average + 3.0 * elac_length_decode(class->code));
+		order[nclasses++] = class;
+	}
+	qsort(order, nclasses, sizeof(PeakClass *), compare_classes);
+	for (uint32 i = 0; i < nclasses && chosen + order[i]->n <= df / ELAC_TEXT_PEAKS_PART; i++)
+	{
+		order[i]->chosen = true;
+		chosen += order[i]->n;
+	}
+	pfree(order);
+	return chosen;
+}
+
+static inline bool
+is_peak(const PeakClass *classes, const ElacPosting *posting, const uint8 *norms)
+{
+	return classes[(Min(posting->tf, PEAK_TFS) - 1) * 256 + norms[posting->doc]].chosen;
+}
+
+/* Impacts of the postings that are not chosen. */
+static void
+rest_impacts(const ElacPosting *postings, uint32 df, const uint8 *norms, const PeakClass *classes, ImpactSet *set)
+{
+	uint32		largest[256];	/* tf by length code */
+
+	memset(largest, 0, sizeof(largest));
+	for (uint32 i = 0; i < df; i++)
+		if (!is_peak(classes, &postings[i], norms))
+		{
+			uint8		code = norms[postings[i].doc];
+
+			largest[code] = Max(largest[code], postings[i].tf);
+		}
+	set->n = 0;
+	for (int code = 0; code < 256; code++)
+		if (largest[code] > 0)
+			impact_add(set, largest[code], (uint8) code);
+	impact_limit(set);
+}
+
+/* Writes the peaks behind the list's blocks, and what to know of them behind its directory. */
+static void
+peaks_write(const ElacPosting *postings, uint32 df, const uint8 *norms, ElacTextBytes *data, ElacTextBytes *directory)
+{
+	PeakClass  *classes = palloc(PEAK_TFS * 256 * sizeof(PeakClass));
+	uint32		npeaks = choose_peaks(postings, df, norms, classes);
+	uint64		start = data->len;
+	uint64		next = 0;
+	uint32		at = 0;
+	ImpactSet	rest;
+	uint8	   *record;
+	uint8	   *dst;
+
+	for (uint32 left = npeaks; left > 0;)
+	{
+		uint32		gaps[ELAC_TEXT_BLOCK_DOCS];
+		uint32		tfs[ELAC_TEXT_BLOCK_DOCS];
+		uint32		codes[ELAC_TEXT_BLOCK_DOCS];
+		uint32		n = 0;
+
+		for (; n < Min(left, ELAC_TEXT_BLOCK_DOCS); at++)
+			if (is_peak(classes, &postings[at], norms))
+			{
+				gaps[n] = (uint32) (postings[at].doc - next);
+				next = (uint64) postings[at].doc + 1;
+				tfs[n] = postings[at].tf - 1;
+				codes[n++] = norms[postings[at].doc];
+			}
+		data->len += elac_patched_write(gaps, n, pack_reserve(data, PACK_ROOM));
+		data->len += elac_patched_write(tfs, n, pack_reserve(data, PACK_ROOM));
+		data->len += elac_patched_write(codes, n, pack_reserve(data, PACK_ROOM));
+		left -= n;
+	}
+	rest_impacts(postings, df, norms, classes, &rest);
+	record = dst = pack_reserve(directory, PACK_ROOM);
+	dst += elac_varint_put(dst, npeaks);
+	dst += elac_varint_put(dst, data->len - start);
+	for (uint32 i = 0; i < rest.n; i++)
+	{
+		dst += elac_varint_put(dst, rest.pairs[i].tf);
+		*dst++ = rest.pairs[i].length_code;
+	}
+	*dst = (uint8) (dst - record);
+	directory->len += dst + 1 - record;
+	pfree(classes);
+}
+
 void
 elac_posting_pack(const ElacPosting *postings, uint32 df, const uint8 *norms, const uint16 *positions,
 				  ElacTextPacked *packed)
@@ -379,5 +526,7 @@ elac_posting_pack(const ElacPosting *postings, uint32 df, const uint8 *norms, co
 					&packed->data, &packed->stream);
 		record_write(group, ngroups == 1, positions != NULL, floor, directory);
 	}
+	if (df >= ELAC_TEXT_PEAKS_DF)
+		peaks_write(postings, df, norms, &packed->data, directory);
 	pfree(group);
 }

@@ -54,6 +54,7 @@ typedef struct ElacTermReader
 	const ElacBm25Term *term;
 	int			field_number;
 	ElacPostingList *list;		/* NULL: a prefix */
+	ElacTextEntry entry;		/* of the list; what points into the dictionary is good no longer */
 	const ElacPrefixUnion *prefix;
 	uint32		df;
 	uint32		nblocks;
@@ -64,6 +65,8 @@ typedef struct ElacTermReader
 	uint32		per_window;		/* postings in a window of ELAC_WINDOW documents, on average, at least 1 */
 	uint32		bound_group;	/* group that group_bound is of */
 	double		group_bound;
+	uint64	   *seen;			/* bit by block: it has been decoded */
+	uint64		seen_few;		/* what seen points to when there are few */
 	/* where reading is */
 	uint32		block;			/* nblocks: at the end */
 	bool		decoded;		/* docs, tfs, n and at are the block's */
@@ -104,10 +107,17 @@ extern uint32 elac_term_run(ElacTermReader *term, const ElacWindow *window, cons
 
 /*
  * Sets the bits of the term's documents in the window (of any size), which it
- * has been moved to, without moving on.  Blocks without any document of
- * `within` (NULL: all) may be left out.
+ * has been moved to or through, without moving.  Blocks without any document
+ * of `within` (NULL: all) may be left out.
  */
 extern void elac_term_mark(ElacTermReader *term, const ElacWindow *window, const uint64 *within, uint64 *words);
+
+/* Moves back to the first document. */
+extern void elac_term_rewind(ElacTermReader *term);
+
+/* What a term adds to a document at most, by the impacts of its postings. */
+extern double elac_term_bound_of(const ElacTermReader *term, const ElacBm25Query *query,
+								 const ElacTextImpact *impacts, uint32 n);
 
 /* ---- text_term_set.c: all terms of a query in one segment ---- */
 
@@ -126,6 +136,9 @@ typedef struct ElacTermSet
 
 /* Opens every term that can score or that the condition names. */
 extern void elac_term_set_open(ElacTermSet *set, ElacTextReader **readers, const ElacBm25Query *query);
+
+/* At the end: counts the blocks that were never decoded. */
+extern void elac_term_set_count(const ElacTermSet *set);
 
 /* The reader of a term of a field; NULL when the segment does not have it. */
 static inline ElacTermReader *
@@ -148,12 +161,61 @@ extern ElacCombiner *elac_combiner_create(ElacTermSet *set);
 /* Scores all documents of the window, into scores and touched as the kernels' bm25_add does. */
 extern void elac_combiner_score(ElacCombiner *combiner, const ElacWindow *window, double *scores, uint8 *touched);
 
+/* ---- text_peaks.c: the postings of a list that score most ---- */
+
+/* Peaks of one list, read forward. */
+typedef struct ElacTextPeaks
+{
+	ElacTextReader *reader;
+	ElacTextEntry entry;
+	uint32		n;				/* 0: there are none */
+	uint64		nbytes;
+	uint32		nrest;
+	ElacTextImpact rest[ELAC_TEXT_IMPACTS_MAX]; /* of the postings that are not peaks */
+	/* where reading is */
+	uint8	   *bytes;
+	const uint8 *src;
+	uint32		left;
+	uint64		next;			/* documents below are behind */
+	/* those at hand */
+	uint32		count;
+	uint32		docs[ELAC_TEXT_BLOCK_DOCS];
+	uint32		tfs[ELAC_TEXT_BLOCK_DOCS];
+	uint32		codes[ELAC_TEXT_BLOCK_DOCS];
+} ElacTextPeaks;
+
+/* Reads what is known of them; false when the list is too short to have any. */
+extern bool elac_peaks_open(ElacTextPeaks *peaks, ElacTextReader *reader, const ElacTextEntry *entry);
+
+/* Makes the next ones be at hand; returns how many, 0 at the end. */
+extern uint32 elac_peaks_next(ElacTextPeaks *peaks);
+extern void elac_peaks_close(ElacTextPeaks *peaks);
+
+/*
+ * Searches a segment by the peaks of a query's terms, whose sum is the score,
+ * before any of them has been read: true when that has found all documents
+ * that belong into the heap.  Otherwise nothing has been pushed, and *floor is
+ * a score that the worst hit of the heap reaches in the end, 0 when none is
+ * known.  all: documents without one of the terms do not match.
+ */
+extern bool elac_peaks_search(ElacTermSet *set, ElacTermReader **terms, uint32 nterms, bool all,
+							  const ElacBitmap *allowed, uint32 source, ElacTextHeap *heap, double *floor);
+
 /* ---- text_match.c: which documents match, by bitmaps of a window ---- */
 
 typedef struct ElacMatcher ElacMatcher;
 
 /* NULL when all that has a term matches: no condition, and any word will do.  max_window: of windows to come. */
 extern ElacMatcher *elac_matcher_open(ElacTermSet *set, uint32 max_window);
+
+/*
+ * Is the condition that all, or any, of so many terms are there, all of which
+ * score?
+ */
+extern bool elac_matcher_is_plain(const ElacMatcher *matcher, uint32 nterms, bool *all);
+
+/* How many documents may match, roughly. */
+extern uint64 elac_matcher_estimate(const ElacMatcher *matcher);
 
 /* No document from first on and below the answer matches; ndocs at the end. */
 extern uint64 elac_matcher_next(ElacMatcher *matcher, uint64 first);

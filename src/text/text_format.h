@@ -17,7 +17,7 @@
 
 #define ELAC_TEXT_MAGIC 0x54584C45	/* "ELXT" */
 #define ELAC_TEXT_LABELS_MAGIC 0x4C584C45	/* "ELXL" */
-#define ELAC_TEXT_VERSION 3
+#define ELAC_TEXT_VERSION 4
 
 /* Postings a block of a posting list holds; the last may have fewer. */
 #define ELAC_TEXT_BLOCK_DOCS 128
@@ -163,6 +163,11 @@ StaticAssertDecl(sizeof(ElacTextLabelsFooter) == 88, "ElacTextLabelsFooter is st
  *				then the gaps - 1
  * No bytes at all: no positions are known.
  *
+ * Peaks of a list of ELAC_TEXT_PEAKS_DF postings or more, behind its last
+ * block: those of its postings that score most, a part in ELAC_TEXT_PEAKS_PART
+ * of them or fewer, once more, 128 at a time: frames of their gaps, counted
+ * from the 128 before, of tf - 1, and of their length codes.
+ *
  * The directory of a list, in the head:
  *	 last documents		by group of 32 blocks a row of (last - last of the block before - 1)
  *	 impacts of the list
@@ -175,6 +180,11 @@ StaticAssertDecl(sizeof(ElacTextLabelsFooter) == 88, "ElacTextLabelsFooter is st
  *		in a section with positions a row of the lengths of the blocks' positions
  *		impacts of the group, when there is more than one
  *		impacts of the blocks, when there is more than one
+ *	 of a list with peaks: a record of them
+ *
+ * A record of peaks: their number, the bytes they take (LEB128), impacts of
+ * all other postings, as pairs of a tf (LEB128) and a length code (a byte);
+ * then a byte, the number of bytes before it.
  *
  * A row: the smallest of its numbers (LEB128), the width of their distances
  * from it (a byte, 0..32), these, packed (base/bitpack.h).
@@ -186,6 +196,9 @@ StaticAssertDecl(sizeof(ElacTextLabelsFooter) == 88, "ElacTextLabelsFooter is st
  * own from 0) or 31 when it follows as a byte.
  */
 #define ELAC_TEXT_BITSET 0x80
+
+#define ELAC_TEXT_PEAKS_DF 4096
+#define ELAC_TEXT_PEAKS_PART 16
 
 #define ELAC_IMPACT_LAST 0x80
 #define ELAC_IMPACT_TF_SHIFT 5

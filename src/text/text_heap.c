@@ -131,6 +131,12 @@ elac_text_heap_finish(ElacTextHeap *heap, uint32 *nhits)
 	return hits;
 }
 
+uint32
+elac_text_heap_capacity(const ElacTextHeap *heap)
+{
+	return heap->capacity;
+}
+
 double
 elac_text_heap_threshold(const ElacTextHeap *heap)
 {

@@ -197,7 +197,9 @@ make_count(const ElacTermSet *set)
 		}
 		word->nterms++;
 		word->estimate += node->terms[i]->df;
+		node->estimate += node->terms[i]->df;
 	}
+	node->estimate /= Max(node->wanted, 1);
 	return node;
 }
 
@@ -236,6 +238,33 @@ elac_matcher_open(ElacTermSet *set, uint32 max_window)
 		matcher->root = make_condition(set, 0, false);
 	allocate_bitmaps(matcher->root, max_window / 64);
 	return matcher;
+}
+
+bool
+elac_matcher_is_plain(const ElacMatcher *matcher, uint32 nterms, bool *all)
+{
+	const MatchNode *root = matcher->root;
+
+	*all = root->kind == MATCH_ALL_OF || (root->kind == MATCH_COUNT && root->wanted == root->nchildren);
+	if ((!*all && root->kind != MATCH_ANY_OF) || root->nchildren != nterms)
+		return false;
+	for (uint32 i = 0; i < nterms; i++)
+	{
+		const MatchNode *word = root->children[i];
+
+		if (word->kind != MATCH_WORD || word->nterms != 1 || !(word->terms[0]->term->weight > 0))
+			return false;
+		for (uint32 j = 0; j < i; j++)
+			if (root->children[j]->terms[0] == word->terms[0])
+				return false;
+	}
+	return true;
+}
+
+uint64
+elac_matcher_estimate(const ElacMatcher *matcher)
+{
+	return Min(matcher->root->estimate, matcher->set->ndocs);
 }
 
 /* ---- leaping ---- */

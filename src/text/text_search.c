@@ -66,6 +66,7 @@ typedef struct TextSearch
 	double		idle_sum;		/* what these add together at most */
 	uint64		eligible[ELAC_WINDOW_WORDS];	/* documents of the window that are allowed and may match */
 	uint32		neligible;
+	double		floor;			/* a score that the worst hit of the heap will reach */
 	const uint64 *surely;		/* of these, the ones that need no check; NULL: all */
 } TextSearch;
 
@@ -97,6 +98,7 @@ search_open(TextSearch *search, ElacTextReader **readers, const ElacBm25Query *q
 	qsort(search->rising, search->nterms, sizeof(ElacTermReader *), compare_bounds);
 	search->rest = palloc0((search->nterms + 1) * sizeof(double));
 	search->planned_for = -1;
+	search->floor = 0;
 	search->nidle = 0;
 	search->idle_sum = 0;
 	search->surely = NULL;
@@ -107,12 +109,21 @@ search_open(TextSearch *search, ElacTextReader **readers, const ElacBm25Query *q
 	scratch.in_use = true;
 }
 
+/* Score that a document must reach. */
+static inline double
+search_threshold(const TextSearch *search)
+{
+	double		threshold = elac_text_heap_threshold(search->heap);
+
+	return Max(threshold, search->floor);
+}
+
 /* Start of the next window worth a look, at or after the window start `first`; ndocs at the end. */
 static uint64
 next_window(TextSearch *search, uint64 first)
 {
 	uint64		ndocs = search->set.ndocs;
-	double		threshold = elac_text_heap_threshold(search->heap);
+	double		threshold = search_threshold(search);
 	uint64		next = ELAC_INVALID_DOC;
 
 	if (first >= ndocs)
@@ -220,20 +231,14 @@ plan_essential(TextSearch *search, uint32 present, double threshold)
 	return search->planned;
 }
 
-/* Which documents of the window are allowed and may match; false when there is none. */
+/* Which documents of the window are allowed; false when there is none. */
 static bool
 find_eligible(TextSearch *search, const ElacWindow *window)
 {
 	uint64	   *eligible = search->eligible;
 	uint32		nwords = (window->ndocs + 63) / 64;
-	const uint64 *maybe;
-	ElacBitmap	counted;
+	ElacBitmap	counted = {nwords * 64, eligible};
 
-	if (search->allowed == NULL && search->matcher == NULL)
-	{
-		search->neligible = ELAC_WINDOW;
-		return true;
-	}
 	if (search->allowed != NULL)
 		memcpy(eligible, search->allowed->words + window->first / 64, nwords * sizeof(uint64));
 	else
@@ -242,17 +247,47 @@ find_eligible(TextSearch *search, const ElacWindow *window)
 		if (window->ndocs % 64 != 0)
 			eligible[nwords - 1] = (UINT64CONST(1) << (window->ndocs % 64)) - 1;
 	}
-	if (search->matcher != NULL)
-	{
-		elac_matcher_expect(search->matcher, elac_text_heap_threshold(search->heap) <= 0);
-		if (!elac_matcher_window(search->matcher, window, eligible, &search->surely, &maybe))
-			return false;
-		memcpy(eligible, maybe, nwords * sizeof(uint64));
-	}
-	counted.nbits = nwords * 64;
-	counted.words = eligible;
 	search->neligible = elac_bitmap_count(&counted);
 	return search->neligible > 0;
+}
+
+/* Leaves of the eligible documents those that may match; false when there is none. */
+static bool
+match_eligible(TextSearch *search, const ElacWindow *window, bool all)
+{
+	uint32		nwords = (window->ndocs + 63) / 64;
+	ElacBitmap	counted = {nwords * 64, search->eligible};
+	const uint64 *maybe;
+
+	elac_matcher_expect(search->matcher, all);
+	if (!elac_matcher_window(search->matcher, window, search->eligible, &search->surely, &maybe))
+		return false;
+	memcpy(search->eligible, maybe, nwords * sizeof(uint64));
+	search->neligible = elac_bitmap_count(&counted);
+	return true;
+}
+
+/* Leaves of the candidates those that may match; returns how many. */
+static uint32
+match_candidates(TextSearch *search, const ElacWindow *window, uint32 ncandidates)
+{
+	uint64	   *eligible = search->eligible;
+	uint32		kept = 0;
+
+	memset(eligible, 0, sizeof(search->eligible));
+	for (uint32 c = 0; c < ncandidates; c++)
+		eligible[scratch.positions[c] / 64] |= UINT64CONST(1) << (scratch.positions[c] % 64);
+	if (!match_eligible(search, window, false))
+		return 0;
+	for (uint32 c = 0; c < ncandidates; c++)
+	{
+		uint32		position = scratch.positions[c];
+
+		scratch.positions[kept] = position;
+		scratch.values[kept] = scratch.values[c];
+		kept += (eligible[position / 64] >> (position % 64)) & 1;
+	}
+	return kept;
 }
 
 /* Adds the contributions of terms 0 .. n-1 to the window's scores. */
@@ -322,7 +357,7 @@ look_up_term(TextSearch *search, const ElacWindow *window, uint32 i, uint32 ncan
 static void
 push_candidates(TextSearch *search, const ElacWindow *window, uint32 ncandidates)
 {
-	double		threshold = elac_text_heap_threshold(search->heap);
+	double		threshold = search_threshold(search);
 
 	for (uint32 c = 0; c < ncandidates; c++)
 	{
@@ -338,47 +373,94 @@ push_candidates(TextSearch *search, const ElacWindow *window, uint32 ncandidates
 			!elac_matcher_check(search->matcher, hit.doc))
 			continue;
 		elac_text_heap_push(search->heap, &hit);
-		threshold = elac_text_heap_threshold(search->heap);
+		threshold = search_threshold(search);
 	}
+}
+
+/*
+ * Is the condition to be evaluated before the scores?  It is when it leaves
+ * few documents, which are then looked up, or there is no threshold yet that
+ * leaves few.
+ */
+static bool
+match_first(const TextSearch *search, uint32 present, uint64 postings, double threshold)
+{
+	uint64		matching = elac_matcher_estimate(search->matcher) * ELAC_WINDOW / search->set.ndocs + 1;
+
+	return threshold <= 0 || matching * present * LOOKUP_COST < postings;
+}
+
+/* Scores terms 0 .. essential-1 in bulk: what may reach the threshold with the others are candidates. */
+static uint32
+collect_candidates(TextSearch *search, const ElacWindow *window, uint32 essential, double threshold)
+{
+	double		limit = threshold - search->rest[essential] - threshold * LIMIT_SLACK;
+
+	if (search->combiner != NULL)
+		elac_combiner_score(search->combiner, window, scratch.scores, scratch.touched);
+	else
+		score_terms(search, window, essential);
+	return (uint32) search->kernels->bm25_collect(scratch.scores, scratch.touched,
+												  search->allowed != NULL || search->matcher != NULL ? search->eligible : NULL,
+												  (window->ndocs + 63) / 64, Max(limit, search->query->quantum),
+												  scratch.positions, scratch.values);
 }
 
 static void
 search_window(TextSearch *search, const ElacWindow *window)
 {
-	double		threshold = elac_text_heap_threshold(search->heap);
+	double		threshold = search_threshold(search);
 	uint32		present = order_terms(search, window);
+	bool		unmatched = search->matcher != NULL;
 	uint32		essential;
 	uint64		postings = 0;
 	uint32		n;
 
-	if (present == 0 || search->rest[0] < threshold || !find_eligible(search, window))
+	search->neligible = ELAC_WINDOW;
+	search->surely = NULL;
+	if (present == 0 || search->rest[0] < threshold ||
+		((search->allowed != NULL || search->matcher != NULL) && !find_eligible(search, window)))
 		return;
-	elac_text_counters.windows++;
 	essential = plan_essential(search, present, threshold);
 	for (uint32 i = 0; i < essential; i++)
 		postings += search->terms[i]->per_window;
+	if (unmatched && match_first(search, present, postings, threshold))
+	{
+		if (!match_eligible(search, window, threshold <= 0))
+			return;
+		unmatched = false;
+	}
+	elac_text_counters.windows++;
 	if (search->combiner == NULL && (uint64) search->neligible * present * LOOKUP_COST < postings)
 	{
 		essential = 0;
 		n = take_eligible(search, window);
 	}
 	else
-	{
-		double		limit = threshold - search->rest[essential] - threshold * LIMIT_SLACK;
-
-		if (search->combiner != NULL)
-			elac_combiner_score(search->combiner, window, scratch.scores, scratch.touched);
-		else
-			score_terms(search, window, essential);
-		n = search->kernels->bm25_collect(scratch.scores, scratch.touched,
-										  search->allowed != NULL || search->matcher != NULL ? search->eligible : NULL,
-										  (window->ndocs + 63) / 64, Max(limit, search->query->quantum),
-										  scratch.positions, scratch.values);
-	}
+		n = collect_candidates(search, window, essential, threshold);
 	elac_text_counters.documents += n;
 	for (uint32 i = essential; i < present && n > 0; i++)
 		n = look_up_term(search, window, i, n, threshold);
+	if (unmatched && n > 0)
+		n = match_candidates(search, window, n);
 	push_candidates(search, window, n);
+}
+
+/* Of the documents, one in so many must be allowed for a search by peaks. */
+#define PEAKS_ALLOWED 8
+
+/* Tries to find the best documents by the peaks of the terms alone, or a threshold at least. */
+static bool
+search_peaks(TextSearch *search, const ElacBm25Query *query)
+{
+	bool		all = false;
+
+	if (query->combine != ELAC_COMBINE_SUM ||
+		(search->matcher != NULL && !elac_matcher_is_plain(search->matcher, search->nterms, &all)) ||
+		(search->allowed != NULL && elac_bitmap_count(search->allowed) < search->set.ndocs / PEAKS_ALLOWED))
+		return false;
+	return elac_peaks_search(&search->set, search->terms, search->nterms, all, search->allowed, search->source,
+							 search->heap, &search->floor);
 }
 
 void
@@ -396,6 +478,8 @@ elac_text_search(ElacTextReader **readers, const ElacBm25Query *query, const Ela
 	search_open(&search, readers, query);
 	if (allowed != NULL && allowed->nbits != search.set.ndocs && query->nfields > 0)
 		elog(ERROR, "bitmap of %u bits for %u documents", allowed->nbits, search.set.ndocs);
+	if (search_peaks(&search, query))
+		first = search.set.ndocs;
 	while ((first = next_window(&search, first)) < search.set.ndocs)
 	{
 		ElacWindow	window;
@@ -407,6 +491,7 @@ elac_text_search(ElacTextReader **readers, const ElacBm25Query *query, const Ela
 		first += ELAC_WINDOW;
 	}
 	scratch.in_use = false;
+	elac_term_set_count(&search.set);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -140,6 +140,8 @@ extern ElacTextHeap *elac_text_heap_create(uint32 capacity);
 extern void elac_text_heap_set_place(ElacTextHeap *heap, ElacTextPlace place, void *arg);
 extern void elac_text_heap_push(ElacTextHeap *heap, const ElacTextHit *hit);
 
+extern uint32 elac_text_heap_capacity(const ElacTextHeap *heap);
+
 /* Score that a hit must reach to be worth pushing; 0 while there is room. */
 extern double elac_text_heap_threshold(const ElacTextHeap *heap);
 extern ElacTextHit *elac_text_heap_finish(ElacTextHeap *heap, uint32 *nhits);	/* best first; empties */

@@ -18,8 +18,8 @@
  */
 #define BOUND_SLACK (1.0 + 1e-6)
 
-static double
-bound_of(const ElacTermReader *term, const ElacBm25Query *query, const ElacTextImpact *impacts, uint32 n)
+double
+elac_term_bound_of(const ElacTermReader *term, const ElacBm25Query *query, const ElacTextImpact *impacts, uint32 n)
 {
 	double		weight = term->term->weight;
 	double		best = 0;
@@ -67,12 +67,14 @@ elac_term_open(ElacTermReader *term, ElacTextReader *reader, const ElacBm25Query
 		if (!elac_text_lookup(reader, wanted->bytes, wanted->len, &entry))
 			return false;
 		term->list = elac_posting_list_open(reader, &entry);
+		term->entry = entry;
 		term->df = term->list->df;
 		term->nblocks = term->list->nblocks;
 		term->last_docs = term->list->last_docs;
 		n = elac_posting_list_impacts(term->list, ELAC_IMPACTS_LIST, 0, impacts);
 	}
-	term->bound = bound_of(term, query, impacts, n);
+	term->seen = term->nblocks > 64 ? palloc0(((Size) term->nblocks / 64 + 1) * sizeof(uint64)) : &term->seen_few;
+	term->bound = elac_term_bound_of(term, query, impacts, n);
 	term->typical = wanted->weight / (1.0 + term->field->k1);
 	term->per_window = (uint32) ((uint64) term->df * ELAC_WINDOW / reader->footer.ndocs) + 1;
 	elac_text_counters.terms++;
@@ -94,6 +96,13 @@ term_decode(const ElacTermReader *term, uint32 block, uint32 *docs, uint32 *tfs)
 	if (tfs != NULL)
 		memcpy(tfs, term->prefix->tfs + first, n * sizeof(uint32));
 	return n;
+}
+
+static inline void
+count_decoded(ElacTermReader *term, uint32 block)
+{
+	term->seen[block / 64] |= UINT64CONST(1) << (block % 64);
+	elac_text_counters.blocks_decoded++;
 }
 
 /* First place of docs[from .. n) that is not below doc; n when there is none. */
@@ -129,7 +138,7 @@ term_load(ElacTermReader *term, ElacDoc doc)
 	if (!term->decoded)
 	{
 		term->n = term_decode(term, term->block, term->docs, term->tfs);
-		elac_text_counters.blocks_decoded++;
+		count_decoded(term, term->block);
 		if (term->docs[term->n - 1] != term->last_docs[term->block])
 			elac_corrupted(term->reader->name, "Block %u of a posting list does not end at its last document.", term->block);
 		term->at = 0;
@@ -145,12 +154,16 @@ term_to_block(ElacTermReader *term, ElacDoc first)
 {
 	if (term->block < term->nblocks && term->last_docs[term->block] < first)
 	{
-		uint32		block = place_of(term->last_docs, term->block + 1, term->nblocks, first);
-
-		elac_text_counters.blocks_passed += block - term->block - (term->decoded ? 1 : 0);
-		term->block = block;
+		term->block = place_of(term->last_docs, term->block + 1, term->nblocks, first);
 		term->decoded = false;
 	}
+}
+
+/* First document that a block can have. */
+static inline ElacDoc
+block_low(const ElacTermReader *term, uint32 block)
+{
+	return block == 0 ? 0 : term->last_docs[block - 1] + 1;
 }
 
 ElacDoc
@@ -160,7 +173,7 @@ elac_term_peek(const ElacTermReader *term)
 		return ELAC_INVALID_DOC;
 	if (term->decoded)
 		return term->docs[term->at];
-	return term->block == 0 ? 0 : term->last_docs[term->block - 1] + 1;
+	return block_low(term, term->block);
 }
 
 void
@@ -190,7 +203,7 @@ group_bound(ElacTermReader *term, const ElacBm25Query *query, uint32 group)
 		ElacTextImpact impacts[ELAC_TEXT_IMPACTS_MAX];
 		uint32		n = elac_posting_list_impacts(term->list, ELAC_IMPACTS_GROUP, group, impacts);
 
-		term->group_bound = bound_of(term, query, impacts, n);
+		term->group_bound = elac_term_bound_of(term, query, impacts, n);
 		term->bound_group = group;
 	}
 	return term->group_bound;
@@ -286,23 +299,36 @@ void
 elac_term_mark(ElacTermReader *term, const ElacWindow *window, const uint64 *within, uint64 *words)
 {
 	uint64		end = (uint64) window->first + window->ndocs;
+	uint32		block = term->block;
 
-	for (uint32 block = term->block; block < term->nblocks; block++)
+	while (block > 0 && term->last_docs[block - 1] >= window->first)
+		block--;
+	for (; block < term->nblocks; block++)
 	{
-		ElacDoc		low = block == 0 ? 0 : term->last_docs[block - 1] + 1;
+		ElacDoc		low = block_low(term, block);
 
 		if (low >= end)
 			break;
 		low = Max(low, window->first) - window->first;
 		if (within != NULL && !any_within(within, low, Min(term->last_docs[block], (ElacDoc) (end - 1)) - window->first))
 			continue;
-		elac_text_counters.blocks_decoded++;
 		if (block == term->block && term->decoded)
+		{
 			mark_docs(term->docs, term->n, window, words);
-		else if (term->list != NULL)
+			continue;
+		}
+		count_decoded(term, block);
+		if (term->list != NULL)
 			elac_posting_list_mark(term->list, block, window->first, window->ndocs, words);
 		else
 			mark_docs(term->prefix->docs + (Size) block * ELAC_TEXT_BLOCK_DOCS,
 					  Min(term->df - block * ELAC_TEXT_BLOCK_DOCS, ELAC_TEXT_BLOCK_DOCS), window, words);
 	}
+}
+
+void
+elac_term_rewind(ElacTermReader *term)
+{
+	term->block = 0;
+	term->decoded = false;
 }

@@ -52,6 +52,19 @@ elac_term_set_open(ElacTermSet *set, ElacTextReader **readers, const ElacBm25Que
 		set->codes_first[f] = ELAC_INVALID_DOC;
 }
 
+void
+elac_term_set_count(const ElacTermSet *set)
+{
+	for (uint32 i = 0; i < set->nterms; i++)
+	{
+		const ElacTermReader *term = &set->terms[i];
+
+		elac_text_counters.blocks_passed += term->nblocks;
+		for (uint32 word = 0; word <= (term->nblocks - 1) / 64; word++)
+			elac_text_counters.blocks_passed -= __builtin_popcountll(term->seen[word]);
+	}
+}
+
 const uint8 *
 elac_term_set_codes(ElacTermSet *set, int field, const ElacWindow *window)
 {

@@ -9,7 +9,7 @@
 #include "utils/memutils.h"
 
 #include "errors.h"
-#include "text/text_private.h"
+#include "text/text_eval.h"
 
 typedef struct TextVerify
 {
@@ -84,6 +84,40 @@ verify_list(TextVerify *verify, const ElacTextEntry *entry, const ElacPosting *p
 	elac_posting_list_close(list);
 }
 
+/* Peaks are postings of the list, and their record bounds all others. */
+static void
+verify_peaks(TextVerify *verify, const ElacTextEntry *entry, const ElacPosting *postings)
+{
+	ElacTextPeaks *peaks = palloc(sizeof(ElacTextPeaks));
+	ElacPosting *others;
+	uint32		nothers = 0;
+	uint32		at = 0;
+	uint32		n;
+
+	if (!elac_peaks_open(peaks, verify->reader, entry))
+	{
+		pfree(peaks);
+		return;
+	}
+	others = MemoryContextAllocHuge(CurrentMemoryContext, (Size) entry->df * sizeof(ElacPosting));
+	while ((n = elac_peaks_next(peaks)) > 0)
+		for (uint32 i = 0; i < n; i++)
+		{
+			while (at < entry->df && postings[at].doc < peaks->docs[i])
+				others[nothers++] = postings[at++];
+			if (at == entry->df || postings[at].doc != peaks->docs[i] || postings[at].tf != peaks->tfs[i] ||
+				verify->norms[peaks->docs[i]] != peaks->codes[i])
+				elac_corrupted(verify->reader->name, "The peaks of a posting list are not its postings.");
+			at++;
+		}
+	while (at < entry->df)
+		others[nothers++] = postings[at++];
+	verify_impacts(verify, others, nothers, peaks->rest, peaks->nrest);
+	elac_peaks_close(peaks);
+	pfree(others);
+	pfree(peaks);
+}
+
 /* Lookups must find the term in this tier, or the other tier would hide it. */
 static void
 verify_lookup(TextVerify *verify, const ElacTextCursor *cursor)
@@ -123,7 +157,10 @@ verify_term(TextVerify *verify, const ElacTextCursor *cursor)
 	}
 	verify->npostings += entry->df;
 	if (entry->tier == ELAC_TEXT_FREQUENT)
+	{
 		verify_list(verify, entry, postings);
+		verify_peaks(verify, entry, postings);
+	}
 	pfree(postings);
 }
 

@@ -10,7 +10,7 @@
 #include "test_text_corpus.h"
 
 #include "base/rng.h"
-#include "text/text_private.h"
+#include "text/text_eval.h"
 
 static ElacRng rng;
 
@@ -635,6 +635,111 @@ test_lookups(void)
 	CHECK(pgshim_allocated() - before < 4 * 1024 * 1024);
 }
 
+/* Peaks of a list: postings of it, a sixteenth at most, and impacts that bound all others. */
+static void
+check_peaks(const ElacPosting *postings, uint32 df, const uint8 *norms, ElacTextReader *reader, const ElacTextEntry *entry)
+{
+	ElacTextPeaks *peaks = palloc(sizeof(ElacTextPeaks));
+	ElacPosting *others = palloc(df * sizeof(ElacPosting));
+	uint32		nothers = 0;
+	uint32		at = 0;
+	uint32		n;
+
+	CHECK_EQ(elac_peaks_open(peaks, reader, entry), df >= ELAC_TEXT_PEAKS_DF);
+	if (df < ELAC_TEXT_PEAKS_DF)
+		return;
+	CHECK(peaks->n <= df / ELAC_TEXT_PEAKS_PART);
+	while ((n = elac_peaks_next(peaks)) > 0)
+		for (uint32 i = 0; i < n; i++)
+		{
+			while (at < df && postings[at].doc < peaks->docs[i])
+				others[nothers++] = postings[at++];
+			CHECK(at < df && postings[at].doc == peaks->docs[i] && postings[at].tf == peaks->tfs[i] &&
+				  norms[postings[at].doc] == peaks->codes[i]);
+			at++;
+		}
+	while (at < df)
+		others[nothers++] = postings[at++];
+	CHECK_EQ(nothers, df - peaks->n);
+	check_impacts(others, nothers, norms, peaks->rest, peaks->nrest);
+	/* a posting that scores more than the best that is left out is a peak; some are, where counts differ */
+	CHECK(peaks->n > df / 100);
+}
+
+/* Damaged peaks are an error or other peaks, never anything else. */
+static void
+damage_peaks(const ElacTextPacked *packed, uint32 ndocs)
+{
+	ElacTextEntry entry;
+
+	for (int round = 0; round < 4000; round++)
+	{
+		ElacTextBytes *part = (ElacTextBytes *) (round % 2 ? &packed->data : &packed->directory);
+		uint64		tail = round % 2 ? 2000 : 30;
+		uint8	   *byte = part->bytes + part->len - 1 - elac_rng_below(&rng, (uint32) Min(part->len, tail));
+		uint8		was = *byte;
+		ElacTextPeaks *peaks = palloc(sizeof(ElacTextPeaks));
+		ElacTextReader *reader;
+
+		*byte ^= 1 << elac_rng_below(&rng, 8);
+		memset(&entry, 0, sizeof(entry));
+		entry.tier = ELAC_TEXT_FREQUENT;
+		entry.df = ELAC_TEXT_PEAKS_DF + 1000;
+		reader = reader_of_list(packed, ndocs, false, &entry);
+		pgshim_error.sqlstate = ERRCODE_INDEX_CORRUPTED;
+		if (!PGSHIM_RAISES(elac_peaks_open(peaks, reader, &entry)))
+		{
+			uint64		next = 0;
+			volatile uint32 n = 1;
+
+			while (n > 0 && !PGSHIM_RAISES(n = elac_peaks_next(peaks)))
+				for (uint32 i = 0; i < n; i++)
+				{
+					CHECK(peaks->docs[i] >= next && peaks->docs[i] < ndocs && peaks->tfs[i] > 0 && peaks->codes[i] < 256);
+					next = (uint64) peaks->docs[i] + 1;
+				}
+		}
+		CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
+		*byte = was;
+	}
+}
+
+static void
+test_peaks(void)
+{
+	static const uint32 dfs[] = {ELAC_TEXT_PEAKS_DF - 1, ELAC_TEXT_PEAKS_DF, ELAC_TEXT_PEAKS_DF + 1000, 70000};
+
+	for (int i = 0; i < lengthof(dfs); i++)
+	{
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "test", ALLOCSET_DEFAULT_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(context);
+		uint32		df = dfs[i];
+		uint32		ndocs = df * 3;
+		uint8	   *norms = palloc0(ndocs);
+		ElacPosting *postings = palloc0(df * sizeof(ElacPosting));
+		ElacTextPacked packed;
+		ElacTextEntry entry;
+
+		memset(&packed, 0, sizeof(packed));
+		packed.data.context = packed.stream.context = packed.directory.context = context;
+		for (uint32 d = 0; d < df; d++)
+		{
+			postings[d].doc = d * 3 + elac_rng_below(&rng, 3);
+			postings[d].tf = elac_rng_below(&rng, 500) == 0 ? 1 + elac_rng_below(&rng, 100000) : 1 + elac_rng_below(&rng, 4);
+			norms[postings[d].doc] = 20 + elac_rng_below(&rng, 40);
+		}
+		elac_posting_pack(postings, df, norms, NULL, &packed);
+		memset(&entry, 0, sizeof(entry));
+		entry.tier = ELAC_TEXT_FREQUENT;
+		entry.df = df;
+		check_peaks(postings, df, norms, reader_of_list(&packed, ndocs, false, &entry), &entry);
+		if (df == ELAC_TEXT_PEAKS_DF + 1000)
+			damage_peaks(&packed, ndocs);
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+	}
+}
+
 int
 main(void)
 {
@@ -650,5 +755,6 @@ main(void)
 	test_sections(6, ELAC_TEXT_PLAIN, 0, 2, 900, 300, 3);
 	test_prefixes();
 	test_lookups();
+	test_peaks();
 	return check_done();
 }

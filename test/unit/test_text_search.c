@@ -704,6 +704,175 @@ test_groups(void)
 		check_segments(&segments, &asked, k, scores, matches, 0);
 }
 
+/* ---- peaks ---- */
+
+#define PEAKS_DOCS 40000
+#define PEAKS_WORDS 5			/* of the words that are asked for, the last one rare */
+
+/*
+ * Words that many documents have, more often in some stretches than in others:
+ * the peaks of their lists score far more than the rest.
+ */
+static void
+make_uneven(Segments *segments)
+{
+	static const double parts[PEAKS_WORDS] = {0.5, 0.3, 0.3, 0.15, 0.004};
+
+	segments->ncolumns = 1;
+	segments->ndocs = PEAKS_DOCS;
+	segments->docs = palloc0(segments->ndocs * sizeof(Doc));
+	for (uint32 d = 0; d < segments->ndocs; d++)
+	{
+		Doc		   *doc = &segments->docs[d];
+		uint32		filler = elac_rng_below(&rng, 30);
+
+		doc->tokens = palloc0((filler + PEAKS_WORDS * 8) * sizeof(Token));
+		for (int w = 0; w < PEAKS_WORDS; w++)
+		{
+			bool		strong = (d / 500 + w) % 7 == 3 && elac_rng_below(&rng, 20) == 0;
+			int			tf = elac_rng_double(&rng) < parts[w] ? 1 + (elac_rng_below(&rng, 4) == 0) : 0;
+
+			for (tf += strong ? 1 + elac_rng_below(&rng, 5) : 0; tf > 0; tf--)
+				doc->tokens[doc->ntokens++].word = (uint8) w;
+		}
+		for (; filler > 0; filler--)
+			doc->tokens[doc->ntokens++].word = WORDS - 1;
+		for (int i = doc->ntokens - 1; i > 0; i--)
+		{
+			int			j = (int) elac_rng_below(&rng, i + 1);
+			uint8		word = doc->tokens[i].word;
+
+			doc->tokens[i].word = doc->tokens[j].word;
+			doc->tokens[j].word = word;
+		}
+		for (int i = 0; i < doc->ntokens; i++)
+			doc->tokens[i].position = i + 1;
+		label_vector(doc, ELAC_LABEL_D, &doc->vector);
+	}
+}
+
+/* Items of a condition in the order they are stored: a word, or an operator, its right operand, its left one. */
+static uint32
+place_items(Asked *asked, const char **spec)
+{
+	TSQuery		condition = asked->query.condition;
+	uint32		number = (uint32) condition->size++;
+	QueryItem  *item = GETQUERY(condition) + number;
+	char		c = *(*spec)++;
+
+	if (c >= '0' && c <= '9')
+	{
+		item->type = QI_VAL;
+		asked->word[number] = c - '0';
+		return number;
+	}
+	item->type = QI_OPR;
+	item->qoperator.oper = c == '&' ? OP_AND : c == '|' ? OP_OR : c == '!' ? OP_NOT : OP_PHRASE;
+	item->qoperator.distance = 1;
+	place_items(asked, spec);
+	if (c != '!')
+		item->qoperator.left = place_items(asked, spec) - number;
+	return number;
+}
+
+/* Words score when they are in `words`; those of the condition that are not there do not. */
+static void
+ask_uneven(Asked *asked, const char *words, const char *condition, uint32 min_match)
+{
+	ElacBm25Field *field = &asked->fields[0];
+
+	memset(asked, 0, sizeof(*asked));
+	asked->query.nfields = 1;
+	asked->query.fields = asked->fields;
+	asked->query.min_match = min_match;
+	asked->query.nslots = PEAKS_WORDS;
+	field->k1 = 1.2;
+	field->b = 0.75;
+	field->weight = 1;
+	field->terms = palloc0(PEAKS_WORDS * sizeof(ElacBm25Term));
+	for (int i = 0; i < WORDS; i++)
+	{
+		int			w = words_by_bytes[i];
+		ElacBm25Term *term = &field->terms[field->nterms];
+		bool		scores = strchr(words, '0' + w) != NULL;
+
+		if (w >= PEAKS_WORDS || (!scores && (condition == NULL || strchr(condition, '0' + w) == NULL)))
+			continue;
+		asked->term_word[0][field->nterms++] = w;
+		term->bytes = spelling[w];
+		term->len = strlen(spelling[w]);
+		term->qtf = scores;
+		term->slot = w;
+	}
+	if (condition == NULL)
+		return;
+	asked->query.condition = palloc0(HDRSIZETQ + MAX_ITEMS * sizeof(QueryItem));
+	asked->query.operands = palloc(MAX_ITEMS * sizeof(int32));
+	place_items(asked, &condition);
+	for (int i = 0; i < asked->query.condition->size; i++)
+		asked->query.operands[i] = GETQUERY(asked->query.condition)[i].type == QI_VAL ?
+			(int32) field_term(asked, 0, asked->word[i], false) : -1;
+}
+
+/* least: so many blocks of a hundred are never decoded for the best three. */
+static void
+test_peaks(void)
+{
+	static const struct
+	{
+		const char *words;
+		const char *condition;
+		uint32		min_match;
+		uint32		least;
+	}			asks[] = {
+		{"01", NULL, 0, 80}, {"0", NULL, 0, 90}, {"12", NULL, 0, 50}, {"012", NULL, 0, 0}, {"0123", NULL, 0, 0},
+		{"04", NULL, 0, 60}, {"01234", NULL, 3, 0}, {"12", NULL, 2, 70}, {"01", "&01", 0, 70}, {"12", "&12", 0, 70},
+		{"012", "&0&12", 0, 0}, {"04", "&04", 0, 60}, {"01", "&01", 0, 70}, {"01", "&!2&01", 0, 0}, {"12", "|12", 0, 50},
+		{"12", "-12", 0, 0}, {"012", "&0|12", 0, 0}, {"1", "&01", 0, 0}
+	};
+	static const uint32 ks[] = {1, 3, 10, 100, 1000, 10000};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "test", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Segments	segments;
+	double	   *scores = palloc(PEAKS_DOCS * sizeof(double));
+	bool	   *matches = palloc(PEAKS_DOCS * sizeof(bool));
+
+	elac_rng_seed(&rng, 77);
+	memset(&segments, 0, sizeof(segments));
+	make_uneven(&segments);
+	for (int i = 0; i < lengthof(asks); i++)
+	{
+		Asked		asked;
+		long		failures = check_failures();
+
+		split(&segments, i % 3 == 2 ? 3 : 1);
+		segments.reverse = i % 2;
+		ask_uneven(&asked, asks[i].words, asks[i].condition, asks[i].min_match);
+		count_and_prepare(&segments, &asked);
+		for (uint32 d = 0; d < segments.ndocs; d++)
+		{
+			scores[d] = naive_score(&segments.docs[d], 1, &asked);
+			matches[d] = naive_matches(&segments.docs[d], 1, &asked);
+		}
+		for (int j = 0; j < lengthof(ks); j++)
+		{
+			ElacTextCounters before = elac_text_counters;
+			uint64		decoded;
+			uint64		passed;
+
+			check_segments(&segments, &asked, ks[j], scores, matches, 0);
+			decoded = elac_text_counters.blocks_decoded - before.blocks_decoded;
+			passed = elac_text_counters.blocks_passed - before.blocks_passed;
+			CHECK(ks[j] != 3 || passed * 100 >= (decoded + passed) * asks[i].least);
+			check_segments(&segments, &asked, ks[j], scores, matches, 3);
+		}
+		if (check_failures() > failures)
+			printf("asked %s, condition %s\n", asks[i].words, asks[i].condition != NULL ? asks[i].condition : "none");
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
 int
 main(void)
 {
@@ -715,5 +884,6 @@ main(void)
 	test_queries(4, 20000, 1, false, 12);
 	test_queries(5, 9000, 2, true, 12);
 	test_groups();
+	test_peaks();
 	return check_done();
 }
