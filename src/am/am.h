@@ -94,6 +94,9 @@ extern CustomPath *elac_customscan_leg(PlannerInfo *root, RelOptInfo *rel, Index
 /* Execution: how many rows the scan's reader will take, before it reads the first. */
 extern void elac_customscan_expect(PlanState *node, double rows);
 
+/* text_charge.c: before hooks that add paths of ours */
+extern void elac_text_charge_init(void);
+
 /* text_estimate.c */
 extern void elac_text_estimate_init(void);
 

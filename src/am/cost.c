@@ -68,6 +68,7 @@
 #define BATCH_GROWTH 4.0		/* query/vector_batch.c, as EFFORT_GROWTH */
 #define EFFORT_GROWTH 2.0
 #define ESTIMATE_MARGIN 1.2
+#define ANALYSED_SHARE 0.9	/* of the rows, found by a condition that analyses texts: more is not said */
 #define LIKELY_ROWS 1000.0		/* taken of an ordered scan by those who do not say how many */
 #define RANKED_PER_ROW 1.1		/* heap rows read for each that is wanted ... */
 #define RANKED_MIN 5.0			/* ... and on top of them */
@@ -424,5 +425,13 @@ elaccostestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 		*selectivity = Max(*selectivity, conditions.selectivity);
 	else if (conditions.estimated > 0)
 		*selectivity = Min(*selectivity * conditions.selectivity / conditions.estimated, 1.0);
+
+	/*
+	 * A bitmap scan is charged for evaluating the conditions on each of its
+	 * rows again, which it does not do.  It must not look dearer than a
+	 * sequential scan that really does, even when all rows are found.
+	 */
+	if (order == NULL && conditions.unseen > 0)
+		*selectivity = Min(*selectivity, ANALYSED_SHARE);
 	elac_cost_query(root, index, order, &conditions, startup_cost, total_cost);
 }

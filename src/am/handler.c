@@ -18,6 +18,7 @@ void
 elac_am_init(void)
 {
 	elac_options_init();
+	elac_text_charge_init();
 	elac_customscan_init();
 	elac_text_estimate_init();
 }

@@ -15,6 +15,7 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
+#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
 #include "am/text_cost.h"
@@ -119,6 +120,9 @@ value_width(PlannerInfo *root, Node *value)
 
 		if (var->varattno >= rel->min_attr && var->varattno <= rel->max_attr)
 			width = rel->attr_widths[var->varattno - rel->min_attr];
+		/* those that are only in conditions are not among them */
+		if (width <= 0 && var->varattno > 0 && planner_rt_fetch(var->varno, root)->rtekind == RTE_RELATION)
+			width = get_attavgwidth(planner_rt_fetch(var->varno, root)->relid, var->varattno);
 	}
 	return width > 0 ? width : UNKNOWN_WIDTH;
 }
@@ -130,6 +134,15 @@ clause_is_match(Node *clause)
 	if (IsA(clause, OpExpr))
 		return elac_match_condition_is_operator(((OpExpr *) clause)->opno);
 	return IsA(clause, ScalarArrayOpExpr) && elac_match_condition_is_operator(((ScalarArrayOpExpr *) clause)->opno);
+}
+
+Cost
+elac_text_cost_analysis(PlannerInfo *root, OpExpr *condition, Node *value)
+{
+	QualCost	charged;
+
+	cost_qual_eval_node(&charged, (Node *) condition, root);
+	return Max(ELAC_COST_NS(value_width(root, value) * TO_TSVECTOR_BYTE_NS) - charged.per_tuple, 0);
 }
 
 /* Takes a condition with @@ into account; false when nothing is known of it. */
@@ -150,12 +163,7 @@ conditions_add_match(PlannerInfo *root, IndexOptInfo *index, const ElacTarget *t
 		return true;
 	}
 	if (match.analysed)
-	{
-		QualCost	charged;
-
-		cost_qual_eval_node(&charged, clause, root);
-		cost->unseen += Max(ELAC_COST_NS(value_width(root, match.value) * TO_TSVECTOR_BYTE_NS) - charged.per_tuple, 0);
-	}
+		cost->unseen += elac_text_cost_analysis(root, (OpExpr *) clause, match.value);
 	argument = match.by_words ? NULL : cost_constant(root, match.argument);
 	if (argument == NULL)
 		return false;

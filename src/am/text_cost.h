@@ -28,6 +28,9 @@ extern void elac_text_cost_conditions(PlannerInfo *root, IndexOptInfo *index, Li
 /* An order by a text's score: terms, and postings per row of the index; a guess while the query is not known. */
 extern void elac_text_cost_order(PlannerInfo *root, OpExpr *order, double *nterms, double *postings);
 
+/* What @@ takes to analyse a value, a text, beyond what the server charges for the condition. */
+extern Cost elac_text_cost_analysis(PlannerInfo *root, OpExpr *condition, Node *value);
+
 /* What the operator takes to compute the score of one value. */
 extern Cost elac_text_cost_score(PlannerInfo *root, OpExpr *order);
 
