@@ -3,8 +3,8 @@
  *	  What the custom scans share.  Private to am/.
  *
  *	  ElacsymScan			rows in the order of a distance or score
- *	  ElacsymOnlyScan		how many rows there are, without reading those
- *							that everybody sees
+ *	  ElacsymOnlyScan		rows of which no column is needed, without reading
+ *							those that everybody sees
  */
 #ifndef ELAC_CUSTOMSCAN_H
 #define ELAC_CUSTOMSCAN_H

@@ -8,7 +8,9 @@
  * (query/visible.c), and only the others are looked at in the heap.  The node
  * returns one and the same empty row as often as rows were found.
  *
- * Planning: custom_exprs holds the conditions, custom_private the index's OID.
+ * Planning: custom_exprs holds the conditions, custom_private the index's OID
+ * and whether few rows are wanted (EXISTS, a small LIMIT): these are looked at,
+ * which is less work than to ask the visibility map about all rows found.
  * The path is offered where nothing of the table is needed above the scan, no
  * system column and no whole row either, and where the index evaluates every
  * condition.  Tables whose rows are locked or changed always need their ctid,
@@ -45,6 +47,9 @@
 /* Rows announced ahead of the one that is read. */
 #define ONLY_AHEAD 10
 
+/* Rows wanted that are few. */
+#define ONLY_FEW_ROWS 100
+
 /* ---- planning ---- */
 
 static Plan *only_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
@@ -74,6 +79,17 @@ only_rows_are_unseen(PlannerInfo *root, RelOptInfo *rel)
 		if (lfirst_node(PlanRowMark, cell)->rti == rel->relid)
 			return false;
 	return true;
+}
+
+/* EXISTS is planned as if it had a LIMIT; above groups, aggregates and the like a limit says nothing of rows. */
+static bool
+only_few_are_wanted(PlannerInfo *root, RelOptInfo *rel)
+{
+	const Query *parse = root->parse;
+
+	return root->tuple_fraction >= 1 && root->tuple_fraction <= ONLY_FEW_ROWS && elac_cost_is_whole_query(root, rel) &&
+		!parse->hasAggs && parse->groupClause == NIL && parse->groupingSets == NIL && parse->distinctClause == NIL &&
+		!parse->hasWindowFuncs && !parse->hasTargetSRFs && !root->hasHavingQual;
 }
 
 /* What reading the rows costs that are not on all-visible pages; they are read in the table's order. */
@@ -133,7 +149,8 @@ elac_only_consider(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 	path->path.parallel_safe = rel->consider_parallel;	/* as an index scan's */
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->methods = &only_path_methods;
-	path->custom_private = list_make2(makeInteger((int) index->indexoid), clauses);
+	path->custom_private = list_make2(list_make2(makeInteger((int) index->indexoid), makeBoolean(only_few_are_wanted(root, rel))),
+									  clauses);
 	only_set_cost(root, rel, index, &conditions, &path->path);
 	add_path(rel, (Path *) path);
 }
@@ -148,7 +165,7 @@ only_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, Lis
 	scan->scan.scanrelid = rel->relid;
 	scan->flags = path->flags;
 	scan->custom_exprs = extract_actual_clauses(lsecond(path->custom_private), false);
-	scan->custom_private = list_make1(linitial(path->custom_private));
+	scan->custom_private = linitial(path->custom_private);
 	scan->methods = &elac_only_scan_methods;
 	return (Plan *) scan;
 }
@@ -160,6 +177,7 @@ typedef struct OnlyState
 	CustomScanState css;		/* first */
 	ElacCustomIndex part;
 	bool		project;		/* expressions, of no column, are to be evaluated for each row */
+	bool		few;			/* rows are wanted */
 	uint64		visible;		/* rows found that are still to be returned, and need not be looked at */
 	uint64		heap_fetches;	/* rows looked at, of all scans */
 
@@ -185,6 +203,7 @@ only_begin(CustomScanState *node, EState *estate, int eflags)
 	Relation	table = node->ss.ss_currentRelation;
 
 	state->project = plan->scan.plan.targetlist != NIL;
+	state->few = boolVal(lsecond(plan->custom_private));
 	ExecInitScanTupleSlot(estate, &node->ss, RelationGetDescr(table), table_slot_callbacks(table));
 	elac_custom_index_begin(&state->part, node, (Oid) intVal(linitial(plan->custom_private)), plan->custom_exprs, eflags);
 }
@@ -196,7 +215,7 @@ only_open_scan(OnlyState *state)
 	ElacQuery	query = {0};
 
 	elac_custom_index_query(&state->part, &state->css, &query);
-	query.visible_apart = state->part.rest == NIL;
+	query.visible_apart = state->part.rest == NIL && !state->few;
 	state->part.scan = elac_query_open(&query);
 	state->visible = elac_query_visible(state->part.scan);
 	pgstat_count_index_tuples(state->part.index, state->visible);

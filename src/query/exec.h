@@ -151,6 +151,14 @@ extern void elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, Ite
 extern void elac_source_tid_ahead(ElacScan *scan, ElacSource *source, const ElacBitmap *rows, ElacDoc doc, ItemPointer tid);
 
 /*
+ * The tids of the documents from first on, so many of them as a window has;
+ * NULL when few of them are in rows, and for the delta.  Valid until the next
+ * call for this source; not yet known to lie within the table.
+ */
+#define ELAC_SOURCE_WINDOW 1024
+extern const ItemPointerData *elac_source_window(ElacScan *scan, ElacSource *source, const ElacBitmap *rows, ElacDoc first);
+
+/*
  * query/visible.c.  Between elac_snapshot_share() and the first look at live
  * bits: asks the visibility map about the rows of each source given (passing[i]
  * of them).  After the last look at live bits, when passing has lost the dead

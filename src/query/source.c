@@ -20,8 +20,7 @@
 
 #define SOURCE_TAKEN_MAX 1024	/* rows listed; from then on a bit each */
 
-/* Places of so many documents are read together, where so many of them are wanted. */
-#define WINDOW_DOCS 1024
+/* Places of neighbours are read together where so many of them are wanted. */
 #define WINDOW_WANTED 16
 
 ElacBitmap *
@@ -111,21 +110,20 @@ elac_source_tid(ElacScan *scan, ElacSource *source, ElacDoc doc, ItemPointer tid
 	source_check_tid(scan, tid);
 }
 
-/* Reads the places of doc and those behind it, if it is worth it. */
-static bool
-source_read_window(ElacScan *scan, ElacSource *source, const ElacBitmap *rows, ElacDoc doc)
+const ItemPointerData *
+elac_source_window(ElacScan *scan, ElacSource *source, const ElacBitmap *rows, ElacDoc first)
 {
-	uint32		n = Min(WINDOW_DOCS, source->ndocs - doc);
+	uint32		n = Min(ELAC_SOURCE_WINDOW, source->ndocs - first);
 
-	if (elac_bitmap_count_range(rows, doc, doc + n) < WINDOW_WANTED)
-		return false;
+	if (source->segment == NULL || elac_bitmap_count_range(rows, first, first + n) < WINDOW_WANTED)
+		return NULL;
 	if (source->window == NULL)
-		source->window = MemoryContextAlloc(scan->context, WINDOW_DOCS * sizeof(ItemPointerData));
+		source->window = MemoryContextAlloc(scan->context, ELAC_SOURCE_WINDOW * sizeof(ItemPointerData));
 	source->window_docs = 0;
-	elac_segment_read_tids(source->segment, doc, n, source->window);
-	source->window_first = doc;
+	elac_segment_read_tids(source->segment, first, n, source->window);
+	source->window_first = first;
 	source->window_docs = n;
-	return true;
+	return source->window;
 }
 
 void
@@ -133,7 +131,7 @@ elac_source_tid_ahead(ElacScan *scan, ElacSource *source, const ElacBitmap *rows
 {
 	bool		inside = doc >= source->window_first && doc - source->window_first < source->window_docs;
 
-	if (source->segment == NULL || (!inside && !source_read_window(scan, source, rows, doc)))
+	if (!inside && elac_source_window(scan, source, rows, doc) == NULL)
 	{
 		elac_source_tid(scan, source, doc, tid);
 		return;

@@ -58,6 +58,7 @@
 #include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 #include "utils/rel.h"
@@ -129,20 +130,46 @@ visible_row(VisibleMap *map, BlockNumber block)
 	return map->last_visible;
 }
 
-/* Notes the rows of a source whose page's bit is not set. */
+/* Notes the rows of 64 documents (those of a word of passing) whose page's bit is not set. */
 static void
-visible_ask_source(ElacScan *scan, ElacSource *source, const ElacBitmap *passing, VisibleMap *map)
+visible_ask_word(ElacScan *scan, ElacSource *source, uint64 rows, ElacDoc first, const ItemPointerData *tids,
+				 VisibleMap *map)
 {
-	for (ElacDoc doc = elac_bitmap_next(passing, 0); doc < source->ndocs; doc = elac_bitmap_next(passing, doc + 1))
+	for (; rows != 0; rows &= rows - 1)
 	{
+		int			bit = pg_rightmost_one_pos64(rows);
 		ItemPointerData tid;
 
-		elac_source_tid_ahead(scan, source, passing, doc, &tid);
+		if (tids == NULL)
+			elac_source_tid(scan, source, first + bit, &tid);
+		else
+			tid = tids[bit];
 		if (visible_row(map, ItemPointerGetBlockNumberNoCheck(&tid)))
 			continue;
 		if (source->unsure == NULL)
 			source->unsure = elac_source_bitmap(source->ndocs);
-		elac_bitmap_set(source->unsure, doc);
+		elac_bitmap_set(source->unsure, first + bit);
+	}
+}
+
+static void
+visible_ask_source(ElacScan *scan, ElacSource *source, const ElacBitmap *passing, VisibleMap *map)
+{
+	StaticAssertStmt(ELAC_SOURCE_WINDOW % 64 == 0, "windows are whole words");
+	for (ElacDoc first = 0; first < source->ndocs;)
+	{
+		ElacDoc		last = source->ndocs - first > ELAC_SOURCE_WINDOW ? first + ELAC_SOURCE_WINDOW : source->ndocs;
+		const ItemPointerData *tids;
+
+		CHECK_FOR_INTERRUPTS();
+		if (elac_bitmap_any(passing, first, last))
+		{
+			tids = elac_source_window(scan, source, passing, first);
+			for (ElacDoc doc = first; doc < last; doc += Min(64, last - doc))
+				visible_ask_word(scan, source, passing->words[doc / 64], doc, tids == NULL ? NULL : tids + (doc - first),
+								 map);
+		}
+		first = last;
 	}
 }
 
