@@ -130,6 +130,15 @@ sub _term
 
 sub _idf { my ($n, $df) = @_; return log(1 + ($n - $df + 0.5) / ($df + 0.5)); }
 
+# What a query asks for by these words, for scores().
+sub terms
+{
+	my %qtf;
+
+	$qtf{$_}++ foreach @_;
+	return [ map { { lexeme => $_, qtf => $qtf{$_} } } sort keys %qtf ];
+}
+
 # { row => score } of what scores.  query: terms => [ { lexeme, qtf, prefix } ];
 # fields => [ names ], by default all; weights => { name => weight }; combine =>
 # sum, max, bm25f; min_match => words; matches => { row => 1 }, by default any.

@@ -66,13 +66,6 @@ my $model = ElacText->new(map { my ($name, @parameters) = @$_;
 # ---- questions ----
 
 sub quoted { return "'" . $_[0] =~ s/'/''/gr . "'"; }
-sub terms
-{
-	my %qtf;
-
-	$qtf{$_}++ foreach @_;
-	return [ map { { lexeme => $_, qtf => $qtf{$_} } } sort keys %qtf ];
-}
 
 # One random question: the operand on the right of <@>, what it is asked of, and what the model is asked.
 sub question
@@ -80,7 +73,7 @@ sub question
 	my $kind = $_[0] // ElacText::number(10);
 	my @words = map { ElacText::query_word($vocabulary) } 1 .. 1 + ElacText::number(ElacText::pick(3, 8));
 	my $words = join(' ', @words);
-	my %query = (terms => terms(@words), fields => ['body']);
+	my %query = (terms => ElacText::terms(@words), fields => ['body']);
 	my ($left, $right, $condition) = ('body', quoted($words), '');
 	my $both = 'ARRAY[title, body]';
 
@@ -115,7 +108,7 @@ sub question
 		pop @words;
 		$right = 'elacsym_match(' . quoted("$words[0] $prefix") . ', prefix => true)' if @words;
 		$right = 'elacsym_match(' . quoted($prefix) . ', prefix => true)' unless @words;
-		$query{terms} = [ @{ terms(@words[ 0 .. ($#words < 0 ? -1 : 0) ]) }, { lexeme => $prefix, qtf => 1, prefix => 1 } ];
+		$query{terms} = [ @{ ElacText::terms(@words[ 0 .. ($#words < 0 ? -1 : 0) ]) }, { lexeme => $prefix, qtf => 1, prefix => 1 } ];
 	}
 	elsif ($kind == 7)
 	{
@@ -124,7 +117,7 @@ sub question
 
 		@words = sort keys %distinct;
 		$right = quoted(join(' | ', @words)) . '::tsquery';
-		$query{terms} = terms(@words);
+		$query{terms} = ElacText::terms(@words);
 	}
 	elsif ($kind == 8)
 	{
@@ -202,7 +195,7 @@ check_sorted('built', 8);
 foreach my $words ('w0', 'w0 w1 w2 w3', 'w5 w90 w2 w1999 w0', 'w1 w1 w1 w2')
 {
 	my @answers = ElacText::ask($node, $forced, map { statement({ left => 'body', right => quoted($words) }, $_) } @depths);
-	my $scores = $model->scores({ terms => terms(split / /, $words), fields => ['body'] });
+	my $scores = $model->scores({ terms => ElacText::terms(split / /, $words), fields => ['body'] });
 
 	is(join('', map { ElacText::wrong($answers[$_], $depths[$_], $scores) } 0 .. $#depths), '', "every depth: $words");
 	# a shorter answer is the beginning of a longer one

@@ -48,7 +48,6 @@ max_parallel_workers_per_gather = 0
 $node->start;
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
-sub terms { my %qtf; $qtf{$_}++ foreach @_; return [ map { { lexeme => $_, qtf => $qtf{$_} } } sort keys %qtf ]; }
 sub model
 {
 	my ($table) = @_;
@@ -66,7 +65,7 @@ sub check
 	my @answers = ElacText::ask($node, $forced, map { "SELECT id, body <@> '$_' FROM $table ORDER BY body <@> '$_' LIMIT $k" } @questions);
 	foreach my $i (0 .. $#questions)
 	{
-		my $wrong = ElacText::wrong($answers[$i], $k, $model->scores({ terms => terms(split / /, $questions[$i]) }));
+		my $wrong = ElacText::wrong($answers[$i], $k, $model->scores({ terms => ElacText::terms(split / /, $questions[$i]) }));
 		push @bad, "$questions[$i]: $wrong" if $wrong ne '';
 	}
 	is(scalar(@bad), 0, $what) or diag(join("\n", @bad[ 0 .. ($#bad > 4 ? 4 : $#bad) ]));
@@ -125,7 +124,7 @@ foreach my $word ('all', 'even', 'third', 'h17', 'v69999', 'last', 'end', 'often
 	$long->load($node);
 	foreach my $question ('all even', 'all even third h3', 'third h5 h6 h7 r77', 'even r5 r6 r7 r8 r9', 'all all third third h1')
 	{
-		$scores = $long->scores({ terms => terms(split / /, $question) });
+		$scores = $long->scores({ terms => ElacText::terms(split / /, $question) });
 		my @answers = ElacText::ask($node, $forced, map { "SELECT id, body <@> '$question', ctid FROM long ORDER BY body <@> '$question' LIMIT $_" } @depths);
 		push @bad, map { my $wrong = ElacText::wrong($answers[$_], $depths[$_], $scores); $wrong ne '' ? "$question, $depths[$_] rows: $wrong" : () } 0 .. $#depths;
 	}
