@@ -1035,3 +1035,34 @@ CREATE FUNCTION elacsym_cache(
 	OUT gets bigint, OUT get_bytes bigint, OUT waves bigint, OUT puts bigint, OUT retries bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION elacsym_cache() IS 'this session''s cache of offloaded segments and its requests to stores';
+
+-- ===== 6. fusion of ranked lists (src/types/fusion.c, src/am/fusion_path.c) =====
+
+CREATE FUNCTION elacsym_fusion_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'elac_fusion_support' LANGUAGE C;
+COMMENT ON FUNCTION elacsym_fusion_support(internal) IS 'planner support of fusion functions';
+
+CREATE FUNCTION elacsym_rrf(leg1 float8, leg2 float8, weights float8[] DEFAULT NULL, k integer DEFAULT 60, "window" integer DEFAULT NULL) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_fusion_rrf' LANGUAGE C STABLE PARALLEL RESTRICTED
+	SUPPORT elacsym_fusion_support;
+COMMENT ON FUNCTION elacsym_rrf(float8, float8, float8[], integer, integer) IS 'negative score of a row by reciprocal rank fusion of two distances';
+
+CREATE FUNCTION elacsym_rrf(legs float8[], weights float8[] DEFAULT NULL, k integer DEFAULT 60, "window" integer DEFAULT NULL) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_fusion_rrf_array' LANGUAGE C STABLE PARALLEL RESTRICTED
+	SUPPORT elacsym_fusion_support;
+COMMENT ON FUNCTION elacsym_rrf(float8[], float8[], integer, integer) IS 'negative score of a row by reciprocal rank fusion of ARRAY[distance, ...]';
+
+CREATE FUNCTION elacsym_linear(leg1 float8, leg2 float8, weights float8[] DEFAULT NULL, normalization text DEFAULT 'max', "window" integer DEFAULT NULL) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_fusion_linear' LANGUAGE C STABLE PARALLEL RESTRICTED
+	SUPPORT elacsym_fusion_support;
+COMMENT ON FUNCTION elacsym_linear(float8, float8, float8[], text, integer) IS 'negative score of a row: weighted sum of the normalised similarities of two distances';
+
+CREATE FUNCTION elacsym_linear(legs float8[], weights float8[] DEFAULT NULL, normalization text DEFAULT 'max', "window" integer DEFAULT NULL) RETURNS float8
+	AS 'MODULE_PATHNAME', 'elac_fusion_linear_array' LANGUAGE C STABLE PARALLEL RESTRICTED
+	SUPPORT elacsym_fusion_support;
+COMMENT ON FUNCTION elacsym_linear(float8[], float8[], text, integer) IS 'negative score of a row: weighted sum of the normalised similarities of ARRAY[distance, ...]';
+
+CREATE FUNCTION elacsym_legs(fused float8) RETURNS float8[]
+	AS 'MODULE_PATHNAME', 'elac_fusion_legs' LANGUAGE C STABLE PARALLEL RESTRICTED
+	SUPPORT elacsym_fusion_support;
+COMMENT ON FUNCTION elacsym_legs(float8) IS 'rank and value in each leg of a call of elacsym_rrf() or elacsym_linear(), NULL where the leg does not rank the row';

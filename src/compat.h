@@ -177,8 +177,10 @@ elac_eclass_members(EquivalenceClass *eclass, Relids relids)
 /* Outer joins that make a Var NULL are not part of an index expression. */
 #if PG_VERSION_NUM >= 160000
 #define elac_var_clear_nulling(var) ((var)->varnullingrels = NULL)
+#define elac_var_is_nulled(var) (!bms_is_empty((var)->varnullingrels))
 #else
 #define elac_var_clear_nulling(var) ((void) 0)
+#define elac_var_is_nulled(var) false
 #endif
 
 /*

@@ -97,6 +97,9 @@ extern void elac_customscan_expect(PlanState *node, double rows);
 /* text_charge.c: before hooks that add paths of ours */
 extern void elac_text_charge_init(void);
 
+/* fusion_path.c: its paths replace those of the hooks installed before */
+extern void elac_fusion_init(void);
+
 /* text_estimate.c */
 extern void elac_text_estimate_init(void);
 

@@ -20,6 +20,7 @@ elac_am_init(void)
 	elac_options_init();
 	elac_text_charge_init();
 	elac_customscan_init();
+	elac_fusion_init();			/* after the others that add paths */
 	elac_text_estimate_init();
 }
 

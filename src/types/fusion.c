@@ -1,0 +1,216 @@
+/*
+ * fusion.c
+ *	  elacsym_rrf(), elacsym_linear() and elacsym_legs(): what they are to the
+ *	  parser and the planner.
+ *
+ * A fused score depends on all rows, so no call of a function can compute it:
+ * the node ElacsymFusion does (am/fusion_path.c), and the bodies here raise an
+ * error.  That the value gets from the node to wherever the query uses it is
+ * the planner's work, if it is told that the call belongs to one table: the
+ * support function wraps the call into a PlaceHolderVar of that table.  It is
+ * then computed where the table is scanned, and carried up through joins,
+ * sorts and groups like a column.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/placeholder.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "query/fusion_call.h"
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_fusion_rrf);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_fusion_rrf_array);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_fusion_linear);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_fusion_linear_array);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_fusion_legs);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_fusion_support);
+
+/* ---- which table a call belongs to ---- */
+
+typedef struct ColumnContext
+{
+	Index		varno;			/* 0: none yet */
+	bool		mixed;			/* several tables, or one that an outer join may make NULL */
+} ColumnContext;
+
+static bool
+column_walker(Node *node, void *arg)
+{
+	ColumnContext *context = (ColumnContext *) arg;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varlevelsup > 0)
+			return false;
+		if ((context->varno != 0 && context->varno != var->varno) || elac_var_is_nulled(var))
+			context->mixed = true;
+		context->varno = var->varno;
+		return false;
+	}
+	return expression_tree_walker(node, column_walker, arg);
+}
+
+/* The range table entry of a table whose columns the legs are made of, 0 when there is none. */
+static Index
+fusion_table(PlannerInfo *root, List *legs)
+{
+	ColumnContext context = {0};
+
+	(void) column_walker((Node *) legs, &context);
+	if (context.varno < 1 || context.mixed || context.varno > list_length(root->parse->rtable) ||
+		rt_fetch(context.varno, root->parse->rtable)->rtekind != RTE_RELATION)
+		return 0;
+	return context.varno;
+}
+
+/*
+ * A member of UNION ALL that became part of the query: what it puts out is
+ * computed by its scan as it is, and a PlaceHolderVar there would be one that
+ * the planner does not know of.
+ */
+static bool
+fusion_table_is_member(PlannerInfo *root, Index varno)
+{
+	ListCell   *cell;
+
+	foreach(cell, root->append_rel_list)
+		if (lfirst_node(AppendRelInfo, cell)->child_relid == varno)
+			return true;
+	return false;
+}
+
+/* ---- the support function ---- */
+
+static Expr *
+fusion_mark(const FuncExpr *call, List *args)
+{
+	return (Expr *) makeFuncExpr(call->funcid, call->funcresulttype, args, call->funccollid, ELAC_FUSION_MARK,
+								 COERCE_EXPLICIT_CALL);
+}
+
+static Node *
+simplify_fusion(PlannerInfo *root, const FuncExpr *fcall, ElacFusionKind kind)
+{
+	ElacFusionCall call;
+	Expr	   *marked;
+	ListCell   *cell;
+	bool		is_empty = true;
+	Index		varno;
+
+	if (!elac_fusion_call_read(fcall, kind, &call))
+		return NULL;
+	foreach(cell, call.legs)
+		is_empty = is_empty && elac_fusion_leg_is_empty(lfirst(cell));
+	if (is_empty)				/* nobody ranks anything */
+		return (Node *) makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(0.0), false, FLOAT8PASSBYVAL);
+	varno = fusion_table(root, call.legs);
+	if (varno == 0)
+		return NULL;
+	marked = fusion_mark(fcall, copyObject(fcall->args));
+	if (fusion_table_is_member(root, varno))
+		return (Node *) marked;
+	return (Node *) make_placeholder_expr(root, marked, bms_make_singleton(varno));
+}
+
+/* elacsym_legs(): belongs to the same table as the call that it asks about. */
+static Node *
+simplify_legs(PlannerInfo *root, const FuncExpr *fcall)
+{
+	Node	   *argument = linitial(fcall->args);
+	PlaceHolderVar *placeholder = NULL;
+	Expr	   *marked;
+
+	if (IsA(argument, Const))	/* of legs that rank nothing */
+		return (Node *) makeNullConst(fcall->funcresulttype, -1, InvalidOid);
+	if (IsA(argument, PlaceHolderVar))
+	{
+		placeholder = (PlaceHolderVar *) argument;
+		argument = (Node *) placeholder->phexpr;
+	}
+	if (!IsA(argument, FuncExpr) || ((FuncExpr *) argument)->inputcollid != ELAC_FUSION_MARK)
+		return NULL;
+	marked = fusion_mark(fcall, list_make1(copyObject(argument)));
+	return placeholder == NULL ? (Node *) marked :
+		(Node *) make_placeholder_expr(root, marked, bms_copy(placeholder->phrels));
+}
+
+Datum
+elac_fusion_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	SupportRequestSimplify *simplify = (SupportRequestSimplify *) request;
+	Node	   *result = NULL;
+
+	/* a marked call has its PlaceHolderVar around it, and may be simplified again */
+	if (IsA(request, SupportRequestSimplify) && simplify->root != NULL && simplify->fcall->inputcollid != ELAC_FUSION_MARK)
+	{
+		ElacFusionKind kind = elac_fusion_kind(simplify->fcall->funcid);
+
+		if (kind == ELAC_FUSION_LEGS)
+			result = simplify_legs(simplify->root, simplify->fcall);
+		else if (kind != ELAC_FUSION_NONE)
+			result = simplify_fusion(simplify->root, simplify->fcall, kind);
+	}
+	PG_RETURN_POINTER(result);
+}
+
+/* ---- the functions, where no node computes them ---- */
+
+static void
+fusion_raise(FunctionCallInfo fcinfo)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s() can only be computed by a scan of an elacsym index", get_func_name(fcinfo->flinfo->fn_oid)),
+			 errdetail("Its legs must be distances of columns of one table, such as embedding <=> $1 or body <@> 'words', as the index orders by them."),
+			 errhint("Put SELECT ..., elacsym_rrf(...) AS score FROM table ORDER BY score LIMIT n into a subquery, and the rest of the query around it.")));
+}
+
+Datum
+elac_fusion_rrf(PG_FUNCTION_ARGS)
+{
+	fusion_raise(fcinfo);
+	PG_RETURN_NULL();
+}
+
+Datum
+elac_fusion_rrf_array(PG_FUNCTION_ARGS)
+{
+	fusion_raise(fcinfo);
+	PG_RETURN_NULL();
+}
+
+Datum
+elac_fusion_linear(PG_FUNCTION_ARGS)
+{
+	fusion_raise(fcinfo);
+	PG_RETURN_NULL();
+}
+
+Datum
+elac_fusion_linear_array(PG_FUNCTION_ARGS)
+{
+	fusion_raise(fcinfo);
+	PG_RETURN_NULL();
+}
+
+Datum
+elac_fusion_legs(PG_FUNCTION_ARGS)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("elacsym_legs() can only be computed by a scan of an elacsym index"),
+			 errhint("Its argument must be the very call of elacsym_rrf() or elacsym_linear() that the query orders by.")));
+	PG_RETURN_NULL();
+}
