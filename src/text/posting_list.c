@@ -550,6 +550,37 @@ mark_bitset(const uint8 *bits, Size len, uint32 base, ElacDoc first, uint32 nbit
 		words[nwords - 1] &= (UINT64CONST(1) << (nbits % 64)) - 1;
 }
 
+/* Sets the bits of ascending documents in a window. */
+static void
+mark_ascending(const uint32 *docs, uint32 n, ElacDoc first, uint32 nbits, uint64 *words)
+{
+	uint32		i = 0;
+	uint32		word;
+	uint64		bits = 0;
+
+	while (i < n && docs[i] < first)
+		i++;
+	while (n > i && docs[n - 1] - first >= nbits)
+		n--;
+	if (i == n)
+		return;
+	/* the documents of one word together: they would wait for each other in memory */
+	word = (docs[i] - first) / 64;
+	for (; i < n; i++)
+	{
+		uint32		place = docs[i] - first;
+
+		if (place / 64 != word)
+		{
+			words[word] |= bits;
+			word = place / 64;
+			bits = 0;
+		}
+		bits |= UINT64CONST(1) << (place % 64);
+	}
+	words[word] |= bits;
+}
+
 void
 elac_posting_list_mark(ElacPostingList *list, uint32 block, ElacDoc first, uint32 nbits, uint64 *words)
 {
@@ -575,32 +606,27 @@ elac_posting_list_mark(ElacPostingList *list, uint32 block, ElacDoc first, uint3
 		}
 	}
 	n = elac_posting_list_decode(list, block, docs, NULL);
-	for (uint32 i = 0; i < n; i++)
-		if (docs[i] >= first && docs[i] - first < nbits)
-			words[(docs[i] - first) / 64] |= UINT64CONST(1) << ((docs[i] - first) % 64);
+	mark_ascending(docs, n, first, nbits, words);
 }
 
 /* ---- positions ---- */
 
 /*
- * Where the positions of each posting begin in the sums, from their numbers.
- * Makes room for them and for the 0 in front of all; returns how many.
+ * Where the positions of each posting begin in the sums, from their numbers,
+ * of which more than 255 count as that.  Makes room for them and for the 0 in
+ * front of all; returns how many.
  */
 static uint32
 positions_count(const ElacPostingList *list, uint32 n, const uint32 *counts, uint32 *first, ElacPositionSums *sums)
 {
 	uint32		at = sums->n;
-	uint32		most = 0;
 
 	for (uint32 i = 0; i < n; i++)
 	{
 		first[i] = at;
-		most |= counts[i];
-		at += counts[i];
+		at += Min(counts[i], ELAC_POSITIONS_MAX);
 	}
 	first[n] = at;
-	if (most > ELAC_POSITIONS_MAX)
-		list_corrupted(list, "A number of positions");
 	at++;
 	if (at > sums->room)
 	{
@@ -665,11 +691,9 @@ rare_positions(ElacPostingList *list, const uint32 *tfs, uint32 *first, ElacPosi
 	uint64		len = source->entry.positions_len;
 	const uint8 *src = positions_bytes(list, 0, len);
 	const uint8 *end = src + len;
-	uint32		counts[ELAC_TEXT_BLOCK_DOCS];
+	uint32		counts[ELAC_TEXT_BLOCK_DOCS] = {0};
 	uint32		total;
 
-	for (uint32 i = 0; i < list->df; i++)
-		counts[i] = len == 0 ? 0 : Min(tfs[i], ELAC_POSITIONS_MAX);
 	if (source->entry.counted)
 	{
 		if ((Size) (end - src) < list->df)
@@ -677,7 +701,7 @@ rare_positions(ElacPostingList *list, const uint32 *tfs, uint32 *first, ElacPosi
 		for (uint32 i = 0; i < list->df; i++)
 			counts[i] = *src++;
 	}
-	total = positions_count(list, list->df, counts, first, sums);
+	total = positions_count(list, list->df, len == 0 || source->entry.counted ? counts : tfs, first, sums);
 	for (uint32 i = 0; i < total; i++)
 	{
 		uint64		gap;
@@ -709,15 +733,20 @@ block_positions(ElacPostingList *list, uint32 block, const uint32 *tfs, uint32 *
 	src = positions_bytes(list, start, stop);
 	end = src + (stop - start);
 	if (src == end)
-		memset(counts, 0, sizeof(counts));
-	else if (*src == 0)
+		tfs = memset(counts, 0, sizeof(counts));
+	else if (*src == 1)
+	{
+		src++;
+		if (!elac_patched_read(&src, end, n, 0, counts))
+			list_corrupted(list, "Numbers of positions");
 		for (uint32 i = 0; i < n; i++)
-			counts[i] = Min(tfs[i], ELAC_POSITIONS_MAX);
-	else if (*src != 1)
+			if (counts[i] > ELAC_POSITIONS_MAX)
+				list_corrupted(list, "A number of positions");
+		tfs = counts;
+	}
+	else if (*src++ != 0)
 		list_corrupted(list, "Numbers of positions");
-	if (src < end && *src++ == 1 && !elac_patched_read(&src, end, n, 0, counts))
-		list_corrupted(list, "Numbers of positions");
-	total = positions_count(list, n, counts, first, sums);
+	total = positions_count(list, n, tfs, first, sums);
 	for (uint32 i = 0; i < total; i += ELAC_PATCHED_VALUES)
 		if (!elac_patched_read(&src, end, Min(total - i, ELAC_PATCHED_VALUES), 0, sums->values + sums->n + 1 + i))
 			list_corrupted(list, "A row of positions");

@@ -400,19 +400,60 @@ select_postings(const PhraseList *list, const ElacWindow *window, const uint64 *
 static inline uint64
 ends_of_run(const PhraseList *list, uint32 run, uint32 before_end)
 {
-	const uint32 *sum = list->sums.values + (run >> RUN_COUNT_BITS);
-	const uint32 *last = sum + (run & RUN_COUNT_MASK);
-	uint32		shift = before_end - *sum;
-	uint64		ends = 0;
+	const uint32 *sums = list->sums.values + (run >> RUN_COUNT_BITS);
+	uint32		n = run & RUN_COUNT_MASK;
+	uint32		shift = before_end - sums[0];
+	uint64		ends;
 
-	while (sum++ < last)
-		ends |= UINT64CONST(1) << ((*sum + shift) % 64);
+	/* most have one or two: these without a branch between them */
+	ends = UINT64CONST(1) << ((sums[1] + shift) % 64) | UINT64CONST(1) << ((sums[n] + shift) % 64);
+	for (uint32 i = 2; i < n; i++)
+		ends |= UINT64CONST(1) << ((sums[i] + shift) % 64);
 	return ends;
 }
 
-/* Adds the ends that a list's postings in the window allow to the word's; documents whose positions are not known lose their bit. */
+/* What becomes of the ends that a list allows a document. */
+typedef enum EndsUse
+{
+	ENDS_SET,					/* the first word's only list */
+	ENDS_MEET,					/* another word's only list: those stay that the words before have as well */
+	ENDS_ADD					/* one of several lists of a word */
+} EndsUse;
+
+/*
+ * Takes the ends that the selected postings of the loaded block allow; left
+ * gets the documents that have any.  Where positions are not known there are
+ * none, whatever other lists of the word have.
+ */
+static inline void
+take_ends(ElacPhrase *phrase, PhraseList *list, uint32 before_end, ElacDoc first, EndsUse use,
+		  const uint8 *places, uint32 n, uint64 *docs, uint64 *left)
+{
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		place = list->docs[places[i]] - first;
+		uint64		bit = UINT64CONST(1) << (place % 64);
+		uint32		run = list_run(list, places[i]);
+		uint64		ends = run == 0 ? 0 : ends_of_run(list, run, before_end);
+
+		list->runs[place] = run;
+		if (use == ENDS_ADD)
+		{
+			phrase->word_ends[place] = run == 0 ? 0 : phrase->word_ends[place] | ends;
+			docs[place / 64] &= run == 0 ? ~bit : PG_UINT64_MAX;
+			continue;
+		}
+		if (use == ENDS_MEET)
+			ends &= phrase->may_end[place];
+		phrase->may_end[place] = ends;
+		left[place / 64] |= ends == 0 ? 0 : bit;
+	}
+}
+
+/* Takes the ends that a list's postings in the window allow. */
 static void
-add_ends(ElacPhrase *phrase, PhraseList *list, uint32 before_end, const ElacWindow *window, uint64 *docs)
+walk_list(ElacPhrase *phrase, PhraseList *list, uint32 before_end, const ElacWindow *window, EndsUse use,
+		  uint64 *docs, uint64 *left)
 {
 	const ElacTermReader *term = list->term;
 	uint64		end = (uint64) window->first + window->ndocs;
@@ -434,24 +475,17 @@ add_ends(ElacPhrase *phrase, PhraseList *list, uint32 before_end, const ElacWind
 		if (list->loaded != block)
 			load_postings(list, block);
 		n = select_postings(list, window, docs, places);
-		for (uint32 i = 0; i < n; i++)
-		{
-			uint32		place = list->docs[places[i]] - window->first;
-			uint32		run = list_run(list, places[i]);
-
-			list->runs[place] = run;
-			if (run != 0)
-				phrase->word_ends[place] |= ends_of_run(list, run, before_end);
-			else
-			{
-				docs[place / 64] &= ~(UINT64CONST(1) << (place % 64));
-				phrase->word_ends[place] = 0;
-			}
-		}
+		/* the loop once for each use */
+		if (use == ENDS_SET)
+			take_ends(phrase, list, before_end, window->first, ENDS_SET, places, n, docs, left);
+		else if (use == ENDS_MEET)
+			take_ends(phrase, list, before_end, window->first, ENDS_MEET, places, n, docs, left);
+		else
+			take_ends(phrase, list, before_end, window->first, ENDS_ADD, places, n, docs, left);
 	}
 }
 
-/* Leaves the documents that have ends left after a word, the first or another. */
+/* After all lists of a word: leaves the documents that have ends left. */
 static void
 meet_word(ElacPhrase *phrase, bool first, uint32 nwords, uint64 *docs)
 {
@@ -478,6 +512,34 @@ meet_word(ElacPhrase *phrase, bool first, uint32 nwords, uint64 *docs)
 	}
 }
 
+/* Leaves the documents in which a word, the first or another, leaves the phrase an end. */
+static void
+take_word(ElacPhrase *phrase, PhrasePart *word, bool first, const ElacWindow *window, uint64 *docs)
+{
+	uint32		nwords = (window->ndocs + 63) / 64;
+	uint64		left[PHRASE_WINDOW_WORDS];
+
+	for (uint32 l = 0; l < word->nlists; l++)
+	{
+		PhraseList *list = &word->lists[l];
+
+		if (list->runs == NULL)
+			list->runs = MemoryContextAlloc(phrase->context, PHRASE_WINDOW * sizeof(uint32));
+		if (word->nlists > 1)
+			memset(list->runs, 0, window->ndocs * sizeof(uint32));
+	}
+	if (word->nlists == 1)
+	{
+		memset(left, 0, nwords * sizeof(uint64));
+		walk_list(phrase, &word->lists[0], word->before_end, window, first ? ENDS_SET : ENDS_MEET, docs, left);
+		memcpy(docs, left, nwords * sizeof(uint64));
+		return;
+	}
+	for (uint32 l = 0; l < word->nlists; l++)
+		walk_list(phrase, &word->lists[l], word->before_end, window, ENDS_ADD, docs, NULL);
+	meet_word(phrase, first, nwords, docs);
+}
+
 /* Leaves the documents in whose column the phrase holds. */
 static void
 column_window(ElacPhrase *phrase, PhraseColumn *column, const ElacWindow *window, uint64 *docs)
@@ -485,22 +547,7 @@ column_window(ElacPhrase *phrase, PhraseColumn *column, const ElacWindow *window
 	uint32		nwords = (window->ndocs + 63) / 64;
 
 	for (uint32 w = 0; w < column->nwords; w++)
-	{
-		PhrasePart *word = &column->words[w];
-
-		for (uint32 l = 0; l < word->nlists; l++)
-		{
-			PhraseList *list = &word->lists[l];
-
-			if (list->runs == NULL)
-				list->runs = MemoryContextAlloc(phrase->context, PHRASE_WINDOW * sizeof(uint32));
-			if (word->nlists > 1)
-				memset(list->runs, 0, window->ndocs * sizeof(uint32));
-		}
-		for (uint32 l = 0; l < word->nlists; l++)
-			add_ends(phrase, &word->lists[l], word->before_end, window, docs);
-		meet_word(phrase, w == 0, nwords, docs);
-	}
+		take_word(phrase, &column->words[w], w == 0, window, docs);
 	for (uint32 i = 0; i < nwords; i++)
 		for (uint64 bits = docs[i]; bits != 0; bits &= bits - 1)
 		{
