@@ -726,7 +726,8 @@ ALTER OPERATOR FAMILY text_bm25_ops USING elacsym ADD
 ALTER OPERATOR FAMILY tsvector_bm25_ops USING elacsym ADD
 	OPERATOR 2 <@> (tsvector[], elacsym_query) FOR ORDER BY pg_catalog.float_ops;
 
--- attributes: strategies 1 to 5 are btree's, 6 is <>, 7 LIKE, 8 @>, 9 &&
+-- attributes: strategies 1 to 5 are btree's, 6 is <>, 7 LIKE, 8 @>, 9 &&, 10 <@, 11 ^@, 12 ?, 13 ?|, 14 ?&,
+-- 15 <<, 16 <<=, 17 >>, 18 >>=, 19 &<, 20 &>, 21 -|-, 22 ILIKE
 
 CREATE OPERATOR FAMILY bool_ops USING elacsym;
 
@@ -928,7 +929,9 @@ CREATE OPERATOR CLASS text_ops FOR TYPE text USING elacsym FAMILY text_ops AS
 	OPERATOR 4 >=,
 	OPERATOR 5 >,
 	OPERATOR 6 <>,
-	OPERATOR 7 ~~;
+	OPERATOR 7 ~~,
+	OPERATOR 11 ^@,
+	OPERATOR 22 ~~*;
 
 CREATE OPERATOR CLASS varchar_ops FOR TYPE text USING elacsym AS
 	OPERATOR 1 <,
@@ -937,7 +940,9 @@ CREATE OPERATOR CLASS varchar_ops FOR TYPE text USING elacsym AS
 	OPERATOR 4 >=,
 	OPERATOR 5 >,
 	OPERATOR 6 <>,
-	OPERATOR 7 ~~;
+	OPERATOR 7 ~~,
+	OPERATOR 11 ^@,
+	OPERATOR 22 ~~*;
 
 CREATE OPERATOR CLASS array_ops DEFAULT FOR TYPE anyarray USING elacsym AS
 	OPERATOR 1 <,
@@ -947,7 +952,177 @@ CREATE OPERATOR CLASS array_ops DEFAULT FOR TYPE anyarray USING elacsym AS
 	OPERATOR 5 >,
 	OPERATOR 6 <>,
 	OPERATOR 8 @>,
-	OPERATOR 9 &&;
+	OPERATOR 9 &&,
+	OPERATOR 10 <@;
+
+CREATE OPERATOR CLASS enum_ops DEFAULT FOR TYPE anyenum USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS bpchar_ops DEFAULT FOR TYPE bpchar USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 7 ~~ (bpchar, text),
+	OPERATOR 22 ~~* (bpchar, text);
+
+CREATE OPERATOR CLASS name_ops DEFAULT FOR TYPE name USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 7 ~~ (name, text),
+	OPERATOR 22 ~~* (name, text);
+
+CREATE OPERATOR CLASS bytea_ops DEFAULT FOR TYPE bytea USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 7 ~~;
+
+CREATE OPERATOR CLASS char_ops DEFAULT FOR TYPE "char" USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS oid_ops DEFAULT FOR TYPE oid USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS macaddr_ops DEFAULT FOR TYPE macaddr USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS macaddr8_ops DEFAULT FOR TYPE macaddr8 USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS interval_ops DEFAULT FOR TYPE interval USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS time_ops DEFAULT FOR TYPE time USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS timetz_ops DEFAULT FOR TYPE timetz USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>;
+
+CREATE OPERATOR CLASS inet_ops DEFAULT FOR TYPE inet USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 9 &&,
+	OPERATOR 15 <<,
+	OPERATOR 16 <<=,
+	OPERATOR 17 >>,
+	OPERATOR 18 >>=;
+
+CREATE OPERATOR CLASS range_ops DEFAULT FOR TYPE anyrange USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 8 @>,
+	OPERATOR 8 @> (anyrange, anymultirange),
+	OPERATOR 8 @> (anyrange, anyelement),
+	OPERATOR 9 &&,
+	OPERATOR 9 && (anyrange, anymultirange),
+	OPERATOR 10 <@,
+	OPERATOR 10 <@ (anyrange, anymultirange),
+	OPERATOR 15 <<,
+	OPERATOR 15 << (anyrange, anymultirange),
+	OPERATOR 17 >>,
+	OPERATOR 17 >> (anyrange, anymultirange),
+	OPERATOR 19 &<,
+	OPERATOR 19 &< (anyrange, anymultirange),
+	OPERATOR 20 &>,
+	OPERATOR 20 &> (anyrange, anymultirange),
+	OPERATOR 21 -|-,
+	OPERATOR 21 -|- (anyrange, anymultirange);
+
+CREATE OPERATOR CLASS multirange_ops DEFAULT FOR TYPE anymultirange USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 8 @>,
+	OPERATOR 8 @> (anymultirange, anyrange),
+	OPERATOR 8 @> (anymultirange, anyelement),
+	OPERATOR 9 &&,
+	OPERATOR 9 && (anymultirange, anyrange),
+	OPERATOR 10 <@,
+	OPERATOR 10 <@ (anymultirange, anyrange),
+	OPERATOR 15 <<,
+	OPERATOR 15 << (anymultirange, anyrange),
+	OPERATOR 17 >>,
+	OPERATOR 17 >> (anymultirange, anyrange),
+	OPERATOR 19 &<,
+	OPERATOR 19 &< (anymultirange, anyrange),
+	OPERATOR 20 &>,
+	OPERATOR 20 &> (anymultirange, anyrange),
+	OPERATOR 21 -|-,
+	OPERATOR 21 -|- (anymultirange, anyrange);
+
+CREATE OPERATOR CLASS jsonb_ops DEFAULT FOR TYPE jsonb USING elacsym AS
+	OPERATOR 1 <,
+	OPERATOR 2 <=,
+	OPERATOR 3 =,
+	OPERATOR 4 >=,
+	OPERATOR 5 >,
+	OPERATOR 6 <>,
+	OPERATOR 8 @>,
+	OPERATOR 10 <@,
+	OPERATOR 12 ? (jsonb, text),
+	OPERATOR 13 ?| (jsonb, text[]),
+	OPERATOR 14 ?& (jsonb, text[]);
 
 -- ===== 5. functions and views (src/api) =====
 

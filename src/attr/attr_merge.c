@@ -5,7 +5,8 @@
  * Sources are read front to back and their values entered again, which finds
  * anew whether a dictionary pays; the writer puts them into the new order.
  * Memory: four bytes per document, the distinct values (all values where
- * they hardly repeat), one value block per source.
+ * they hardly repeat), one value block per source; eight bytes per document
+ * of a source whose values lie in bins.
  */
 #include "postgres.h"
 
@@ -22,16 +23,22 @@ attr_merge_source(ElacAttrWriter *writer, ElacAttrReader *source, const ElacDoc 
 				  uint32 ndocs)
 {
 	uint32	   *id_of_code = NULL;
+	uint64	   *images = NULL;
 
 	/*
 	 * A dictionary's values are entered once each.  Its codes and values are
-	 * read by turns, so what is remote comes in one wave; a plain section is
-	 * read front to back, which storage sees by itself.
+	 * read by turns, as are bins, so what is remote comes in one wave; a plain
+	 * section is read front to back, which storage sees by itself.
 	 */
-	if (source->header.encoding == ELAC_ATTR_DICTIONARY)
+	if (source->header.encoding != ELAC_ATTR_PLAIN)
 	{
 		elac_attr_prefetch(source);
 		elac_blob_wait(&source->section.body, 1);
+	}
+	if (source->header.encoding == ELAC_ATTR_BINNED)
+		images = elac_attr_binned_images(source);
+	if (source->header.encoding == ELAC_ATTR_DICTIONARY)
+	{
 		id_of_code = palloc((source->header.nvalues + 1) * sizeof(uint32));
 		memset(id_of_code, 0xFF, (source->header.nvalues + 1) * sizeof(uint32));
 	}
@@ -45,6 +52,8 @@ attr_merge_source(ElacAttrWriter *writer, ElacAttrReader *source, const ElacDoc 
 			elog(ERROR, "more than %u documents to merge", ndocs);
 		if (elac_bitmap_get(elac_attr_nulls(source), doc))
 			elac_attr_writer_add(writer, (Datum) 0, true);
+		else if (images != NULL)
+			elac_attr_writer_add(writer, elac_attr_datum(&source->type, images[doc]), false);
 		else if (id_of_code == NULL)
 			elac_attr_writer_add(writer, elac_attr_peek(source, doc), false);
 		else
@@ -59,6 +68,8 @@ attr_merge_source(ElacAttrWriter *writer, ElacAttrReader *source, const ElacDoc 
 	}
 	if (id_of_code != NULL)
 		pfree(id_of_code);
+	if (images != NULL)
+		pfree(images);
 	return seq;
 }
 

@@ -2,7 +2,7 @@
  * attr_range.c
  *	  Comparisons of ordered types as ranges of integers.
  *
- * Each value of a type that has zones has a key, an int64 that orders as the
+ * Each value of an ordered type has a key, an int64 that orders as the
  * type's btree operators do (attr_value.c): integers, dates and timestamps are
  * their own; floats are taken as doubles, whose bits order like integers once
  * the sign is seen to; -0 has the key of 0 and every NaN the largest of all.
@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "access/stratnum.h"
@@ -23,7 +22,6 @@
 #include "attr/attr_internal.h"
 
 #define KEY_NAN PG_INT64_MAX
-#define KEY_INFINITY INT64CONST(0x7FF0000000000000)
 
 /* ---- keys ---- */
 
@@ -37,16 +35,6 @@ attr_key_double(double value)
 	memcpy(&magnitude, &value, sizeof(magnitude));
 	magnitude &= PG_INT64_MAX;
 	return signbit(value) ? -magnitude : magnitude;
-}
-
-static double
-attr_double_of_key(int64 key)
-{
-	int64		magnitude = key < 0 ? -key : key;
-	double		value;
-
-	memcpy(&value, &magnitude, sizeof(value));
-	return key < 0 ? -value : value;
 }
 
 int64
@@ -101,7 +89,7 @@ elac_attr_has_ranges(const ElacAttrType *type, const ElacPredicate *predicate, E
 	int			nargs = 0;
 	int			family = attr_key_family(type->type);
 
-	if (family == 0 || !elac_attr_has_zones(type) || predicate->strategy < BTLessStrategyNumber ||
+	if (family == 0 || !elac_attr_is_ordered(type) || predicate->strategy < BTLessStrategyNumber ||
 		predicate->strategy > BTGreaterStrategyNumber || !OidIsValid(predicate->function.fn_oid) ||
 		predicate->function.fn_oid >= FirstNormalObjectId ||
 		(predicate->kind != ELAC_PREDICATE_OPERATOR &&
@@ -148,97 +136,40 @@ elac_attr_range(const ElacPredicate *predicate, const ElacAttrType *argument, Da
 	return range;
 }
 
-/* ---- plain values ---- */
+/* The least sort key of a float4 whose key is at least key; above them all when there is none. */
+static int64
+attr_float4_bound(const ElacAttrType *type, int64 key)
+{
+	int64		low = -INT64CONST(0x7F800000);	/* -Infinity */
+	int64		high = ELAC_ATTR_NAN4 + 1;
+
+	while (low < high)
+	{
+		int64		middle = low + (high - low) / 2;
+
+		/* above Infinity there are only NaNs */
+		if (middle <= INT64CONST(0x7F800000) &&
+			elac_attr_key(type, elac_attr_datum(type, elac_attr_sort_image(type, middle))) < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+ElacAttrRange
+elac_attr_sort_range(const ElacAttrType *type, ElacAttrRange range)
+{
+	ElacAttrRange result = range;
+
+	if (type->type != FLOAT4OID || range.low > range.high)
+		return result;
+	result.low = attr_float4_bound(type, range.low);
+	result.high = range.high == KEY_NAN ? ELAC_ATTR_NAN4 : attr_float4_bound(type, range.high + 1) - 1;
+	return result;
+}
 
 #define ATTR_WORDS (ELAC_ATTR_GROUP / 64)
-
-/*
- * Flags first, bits then, a whole group at a time: loops of fixed length over
- * memory that does not overlap, which compilers turn into vector instructions.
- */
-static void
-attr_range_pack(const uint8 *flags, uint64 *words)
-{
-	for (int i = 0; i < ATTR_WORDS; i++)
-	{
-		uint64		word = 0;
-
-		for (int j = 0; j < 8; j++)
-		{
-			uint64		eight = 0;
-
-			for (int k = 0; k < 8; k++)
-				eight |= (uint64) flags[64 * i + 8 * j + k] << (8 * k);
-			/* byte k of 0 or 1 becomes bit k of the top byte */
-			word |= ((eight * UINT64CONST(0x0102040810204080)) >> 56) << (8 * j);
-		}
-		words[i] |= word;
-	}
-}
-
-#define ATTR_RANGE_INTEGERS(name, type, utype) \
-static void \
-name(const type *restrict values, int64 low, int64 high, uint8 *restrict flags) \
-{ \
-	utype		first = (utype) low; \
-	utype		span = (utype) ((utype) high - first); \
-	for (int i = 0; i < ELAC_ATTR_GROUP; i++) \
-		flags[i] = (utype) ((utype) values[i] - first) <= span; \
-}
-
-ATTR_RANGE_INTEGERS(attr_range_int16, int16, uint16)
-ATTR_RANGE_INTEGERS(attr_range_int32, int32, uint32)
-ATTR_RANGE_INTEGERS(attr_range_int64, int64, uint64)
-
-#define ATTR_RANGE_FLOATS(name, type) \
-static void \
-name(const type *restrict values, double low, double high, int nan, uint8 *restrict flags) \
-{ \
-	for (int i = 0; i < ELAC_ATTR_GROUP; i++) \
-		flags[i] = ((values[i] >= low) & (values[i] <= high)) | (nan & (values[i] != values[i])); \
-}
-
-ATTR_RANGE_FLOATS(attr_range_float4, float)
-ATTR_RANGE_FLOATS(attr_range_float8, double)
-
-void
-elac_attr_range_select(const ElacAttrType *type, const void *values, ElacAttrRange range, uint64 *words)
-{
-	uint8		flags[ELAC_ATTR_GROUP];
-	int64		least = type->typlen == 2 ? PG_INT16_MIN : type->typlen == 4 ? PG_INT32_MIN : PG_INT64_MIN;
-	int64		most = type->typlen == 2 ? PG_INT16_MAX : type->typlen == 4 ? PG_INT32_MAX : PG_INT64_MAX;
-
-	if (range.low > range.high)
-		return;
-	if (attr_key_family(type->type) == 2)
-	{
-		/* an empty interval when the range holds NaN alone */
-		bool		only_nan = range.low > KEY_INFINITY;
-		double		low = only_nan ? INFINITY : attr_double_of_key(Max(range.low, -KEY_INFINITY));
-		double		high = only_nan ? -INFINITY : attr_double_of_key(Min(range.high, KEY_INFINITY));
-
-		if (range.high < -KEY_INFINITY)
-			return;
-		if (type->typlen == 8)
-			attr_range_float8(values, low, high, range.high == KEY_NAN, flags);
-		else
-			attr_range_float4(values, low, high, range.high == KEY_NAN, flags);
-	}
-	else
-	{
-		if (range.low > most || range.high < least)
-			return;
-		range.low = Max(range.low, least);
-		range.high = Min(range.high, most);
-		if (type->typlen == 8)
-			attr_range_int64(values, range.low, range.high, flags);
-		else if (type->typlen == 4)
-			attr_range_int32(values, range.low, range.high, flags);
-		else
-			attr_range_int16(values, range.low, range.high, flags);
-	}
-	attr_range_pack(flags, words);
-}
 
 /* ---- codes in bit planes ---- */
 

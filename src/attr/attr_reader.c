@@ -14,6 +14,7 @@
 
 #include "access/tupmacs.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "attr/attr_internal.h"
@@ -41,12 +42,68 @@ attr_nulls_len(const ElacAttrHeader *header)
 	return (uint64) elac_bitmap_words(header->ndocs) * sizeof(uint64);
 }
 
+/* Where the pieces of the head begin. */
+static uint64
+attr_bins_offset(const ElacAttrHeader *header)
+{
+	return sizeof(ElacAttrHeader) + (uint64) header->nblocks * sizeof(ElacAttrBlock);
+}
+
+static uint64
+attr_filter_offset(const ElacAttrHeader *header)
+{
+	return attr_bins_offset(header) + (uint64) header->nbins * sizeof(ElacAttrBin) +
+		(uint64) header->nfrequent * sizeof(ElacAttrFrequent);
+}
+
+static uint64
+attr_keys_offset(const ElacAttrHeader *header)
+{
+	return attr_filter_offset(header) + header->filter_len + header->rows_len +
+		(uint64) header->nlists * sizeof(ElacAttrList);
+}
+
+/* What the header says of the parts' pieces; NULL when good. */
+static const char *
+attr_pieces_fault(const ElacAttrHeader *header, const ElacAttrType *type, const ElacSection *section)
+{
+	uint64		counts_len = header->encoding == ELAC_ATTR_BINNED ?
+		(uint64) header->nbins * elac_attr_ngroups(header->ndocs) * sizeof(uint16) : 0;
+	uint64		rows_len = ((uint64) header->nblocks + 7) / 8 * ELAC_ATTR_ROWS;
+
+	if (header->nbins > ELAC_ATTR_MAX_BINS || (header->nbins > 0 && !elac_attr_is_ordered(type)) ||
+		(header->encoding == ELAC_ATTR_BINNED &&
+		 ((header->nbins == 0) != (header->nnull == header->ndocs) ||
+		  header->width != (header->nbins <= 1 ? 0 : pg_leftmost_one_pos32(header->nbins - 1) + 1))))
+		return "its number of bins is wrong";
+	if (header->nfrequent > ELAC_ATTR_MAX_FREQUENT || header->filter_len % 8 != 0 || header->nlists == 1 ||
+		(header->rows_len != 0 && header->rows_len != rows_len) ||
+		((header->filter_len > 0 || header->rows_len > 0) && !elac_attr_has_filter(type)) ||
+		(header->nlists == 0 && (header->keys_head_len > 0 || header->keys_body_len > 0)))
+		return "the pieces of its head do not fit";
+
+	/* each piece is bounded by the section, so that the sums cannot overflow */
+	if (header->keys_body_len > section->head_len || header->rows_len > section->head_len ||
+		attr_keys_offset(header) + header->keys_head_len + header->keys_body_len != section->head_len)
+		return "the length of its head is wrong";
+	if (header->values_len > section->body_len || header->codes_len > section->body_len ||
+		header->counts_len != counts_len || counts_len > section->body_len || header->lists_len > section->body_len ||
+		header->values_offset != attr_nulls_len(header) ||
+		header->codes_offset != TYPEALIGN64(8, header->values_offset + header->values_len) ||
+		header->counts_offset != header->codes_offset + header->codes_len ||
+		header->lists_offset != TYPEALIGN64(8, header->counts_offset + header->counts_len) ||
+		header->lists_offset + header->lists_len != section->body_len)
+		return "the pieces of its body do not fit";
+	if (type->typbyval && header->encoding != ELAC_ATTR_BINNED &&
+		header->values_len != (uint64) header->nvalues * (uint64) type->typlen)
+		return "the length of its values is wrong";
+	return NULL;
+}
+
 /* Everything in the header that can be told without reading more; NULL when good. */
 static const char *
 attr_header_fault(const ElacAttrHeader *header, const ElacAttrType *type, const ElacSection *section, uint32 ndocs)
 {
-	uint64		head_len = sizeof(ElacAttrHeader);
-
 	if (header->magic != ELAC_ATTR_MAGIC)
 		return "its magic number is wrong";
 	if (header->crc != elac_crc32c(0, header, offsetof(ElacAttrHeader, crc)))
@@ -58,36 +115,28 @@ attr_header_fault(const ElacAttrHeader *header, const ElacAttrType *type, const 
 		return "it was written for another type";
 	if (header->ndocs != ndocs || header->nnull > ndocs)
 		return "its number of documents is wrong";
-	if (header->encoding == ELAC_ATTR_PLAIN)
+	switch (header->encoding)
 	{
-		if (header->nvalues != ndocs || header->width != 0 || header->codes_len != 0)
-			return "its number of values is wrong";
+		case ELAC_ATTR_PLAIN:
+			if (header->nvalues != ndocs || header->width != 0 || header->codes_len != 0 || header->nbins != 0)
+				return "its number of values is wrong";
+			break;
+		case ELAC_ATTR_DICTIONARY:
+			if (header->nvalues > ELAC_ATTR_MAX_DISTINCT || (header->nvalues == 0) != (header->nnull == ndocs) ||
+				header->width > ELAC_ATTR_MAX_WIDTH || header->codes_len != attr_codes_len(ndocs, header->width))
+				return "its dictionary's size is wrong";
+			break;
+		case ELAC_ATTR_BINNED:
+			if (header->nvalues != ndocs || !elac_attr_is_ordered(type) ||
+				header->width > ELAC_ATTR_MAX_WIDTH || header->codes_len != attr_codes_len(ndocs, header->width))
+				return "its codes' size is wrong";
+			break;
+		default:
+			return "its encoding is unknown";
 	}
-	else if (header->encoding == ELAC_ATTR_DICTIONARY)
-	{
-		if (header->nvalues > ELAC_ATTR_MAX_DISTINCT || (header->nvalues == 0) != (header->nnull == ndocs) ||
-			header->width > ELAC_ATTR_MAX_WIDTH || header->codes_len != attr_codes_len(ndocs, header->width))
-			return "its dictionary's size is wrong";
-	}
-	else
-		return "its encoding is unknown";
 	if (header->nblocks > (type->typbyval ? 0 : header->nvalues))
 		return "its number of value blocks is wrong";
-	if (header->nzones != 0 && header->nzones != ((uint64) ndocs + ELAC_ATTR_GROUP - 1) / ELAC_ATTR_GROUP)
-		return "its number of zones is wrong";
-
-	head_len += (uint64) header->nblocks * sizeof(ElacAttrBlock) + (uint64) header->nzones * sizeof(ElacAttrZone);
-	if (head_len != section->head_len)
-		return "the length of its head is wrong";
-	/* each piece is bounded by the section, so that the sums cannot overflow */
-	if (header->values_len > section->body_len || header->codes_len > section->body_len ||
-		header->values_offset != attr_nulls_len(header) ||
-		header->codes_offset != TYPEALIGN64(8, header->values_offset + header->values_len) ||
-		header->codes_offset + header->codes_len != section->body_len)
-		return "the pieces of its body do not fit";
-	if (type->typbyval && header->values_len != (uint64) header->nvalues * (uint64) type->typlen)
-		return "the length of its values is wrong";
-	return NULL;
+	return attr_pieces_fault(header, type, section);
 }
 
 /* Blocks follow each other, in values and in bytes, and end where the values do. */
@@ -148,6 +197,10 @@ elac_attr_open(const ElacSection *section, const ElacAttrType *type, uint32 ndoc
 		memset(reader->blocks, 0, bytes);
 	}
 	attr_check_directory(reader);
+	reader->filter_offset = attr_filter_offset(&reader->header);
+	reader->rows_offset = reader->filter_offset + reader->header.filter_len;
+	reader->lists_head_offset = reader->rows_offset + reader->header.rows_len;
+	reader->keys_offset = attr_keys_offset(&reader->header);
 	return reader;
 }
 
@@ -196,23 +249,40 @@ elac_attr_nulls(ElacAttrReader *reader)
 	return &reader->nulls;
 }
 
-const ElacAttrZone *
-elac_attr_zones(ElacAttrReader *reader)
+/* Bins and frequent values, which have one checksum. */
+static void
+attr_load_statistics(ElacAttrReader *reader)
 {
 	const ElacAttrHeader *header = &reader->header;
-	ElacAttrZone *zones;
-	Size		bytes;
+	Size		bins_len = header->nbins * sizeof(ElacAttrBin);
+	Size		frequent_len = header->nfrequent * sizeof(ElacAttrFrequent);
+	char	   *bytes = MemoryContextAlloc(reader->context, bins_len + frequent_len + 1);
+	const char *fault;
 
-	if (reader->zones != NULL || header->nzones == 0)
-		return reader->zones;
-	bytes = mul_size(header->nzones, sizeof(ElacAttrZone));
-	zones = MemoryContextAllocHuge(reader->context, bytes);
-	elac_section_read_head(&reader->section,
-						   sizeof(ElacAttrHeader) + (uint64) header->nblocks * sizeof(ElacAttrBlock), zones, bytes);
-	if (elac_crc32c(0, zones, bytes) != header->zones_crc)
-		attr_corrupted(reader, "The checksum of an attribute section's zones is wrong.");
-	reader->zones = zones;
-	return reader->zones;
+	elac_section_read_head(&reader->section, attr_bins_offset(header), bytes, bins_len + frequent_len);
+	if (elac_crc32c(0, bytes, bins_len + frequent_len) != header->statistics_crc)
+		attr_corrupted(reader, "The checksum of an attribute section's bins is wrong.");
+	fault = elac_attr_bins_fault(header, &reader->type, (ElacAttrBin *) bytes);
+	if (fault != NULL)
+		attr_corrupted(reader, "The bins of an attribute section cannot be read: %s.", fault);
+	reader->frequent = (ElacAttrFrequent *) (bytes + bins_len);
+	reader->bins = (ElacAttrBin *) bytes;
+}
+
+const ElacAttrBin *
+elac_attr_bins(ElacAttrReader *reader)
+{
+	if (reader->bins == NULL)
+		attr_load_statistics(reader);
+	return reader->bins;
+}
+
+const ElacAttrFrequent *
+elac_attr_frequent(ElacAttrReader *reader)
+{
+	if (reader->bins == NULL)
+		attr_load_statistics(reader);
+	return reader->frequent;
 }
 
 /* Offsets ascend by whole values, each of which is as long as its header says; NULL when good. */
@@ -303,9 +373,9 @@ attr_block(ElacAttrReader *reader, uint32 number, bool keep)
 	return reader->blocks[number];
 }
 
-/* The block that holds value number index: the last one used, or by bisection. */
-static uint32
-attr_find_block(const ElacAttrReader *reader, uint32 index)
+/* The last one used, or by bisection. */
+uint32
+elac_attr_block_of(const ElacAttrReader *reader, uint32 index)
 {
 	const ElacAttrBlock *last = &reader->directory[reader->last_block];
 	uint32		low = 0;
@@ -368,13 +438,15 @@ attr_value(ElacAttrReader *reader, uint32 index, bool keep)
 
 	if (index >= reader->header.nvalues)
 		elog(ERROR, "attribute value number %u is out of range", index);
+	if (reader->header.encoding == ELAC_ATTR_BINNED)
+		return elac_attr_datum(type, elac_attr_binned_image(reader, index));
 	if (type->typbyval)
 	{
 		raw = attr_fixed_values(reader, index, &first);
 		raw += (Size) (index - first) * type->typlen;
 		return fetch_att(raw, true, type->typlen);
 	}
-	number = attr_find_block(reader, index);
+	number = elac_attr_block_of(reader, index);
 	raw = attr_block(reader, number, keep);
 	index -= reader->directory[number].first;
 	if (type->typlen > 0)
@@ -397,15 +469,6 @@ elac_attr_peek(ElacAttrReader *reader, uint32 index)
 	return attr_value(reader, index, reader->header.encoding == ELAC_ATTR_DICTIONARY);
 }
 
-const void *
-elac_attr_fixed_group(ElacAttrReader *reader, uint32 group)
-{
-	uint32		first;
-
-	Assert(reader->header.encoding == ELAC_ATTR_PLAIN && reader->type.typbyval);
-	return attr_fixed_values(reader, group * ELAC_ATTR_GROUP, &first);
-}
-
 void
 elac_attr_planes(ElacAttrReader *reader, uint32 first, uint32 n, uint64 *planes)
 {
@@ -415,7 +478,7 @@ elac_attr_planes(ElacAttrReader *reader, uint32 first, uint32 n, uint64 *planes)
 	uint64		offset = header->codes_offset + first * group_bytes;
 	uint32		last_words;
 
-	Assert(header->encoding == ELAC_ATTR_DICTIONARY && n > 0);
+	Assert(header->encoding != ELAC_ATTR_PLAIN && n > 0);
 	last_words = (uint32) elac_bitmap_words(elac_attr_group_size(reader, first + n - 1));
 	if (last_words == words)
 	{
@@ -435,15 +498,14 @@ elac_attr_planes(ElacAttrReader *reader, uint32 first, uint32 n, uint64 *planes)
 }
 
 uint32
-elac_attr_index(ElacAttrReader *reader, ElacDoc doc)
+elac_attr_code(ElacAttrReader *reader, ElacDoc doc)
 {
 	const ElacAttrHeader *header = &reader->header;
 	uint32		group = doc / ELAC_ATTR_GROUP;
 	uint32		within = doc % ELAC_ATTR_GROUP;
+	uint32		ncodes = header->encoding == ELAC_ATTR_BINNED ? header->nbins : header->nvalues;
 	uint32		code = 0;
 
-	if (header->encoding == ELAC_ATTR_PLAIN)
-		return doc;
 	if (reader->group != group)
 	{
 		reader->group = ELAC_ATTR_NO_GROUP;
@@ -452,9 +514,15 @@ elac_attr_index(ElacAttrReader *reader, ElacDoc doc)
 	}
 	for (unsigned p = 0; p < header->width; p++)
 		code |= (uint32) ((reader->planes[p * (ELAC_ATTR_GROUP / 64) + within / 64] >> (within % 64)) & 1) << p;
-	if (code >= Max(header->nvalues, 1))
-		attr_corrupted(reader, "Document %u has code %u, but there are only %u values.", doc, code, header->nvalues);
+	if (code >= Max(ncodes, 1))
+		attr_corrupted(reader, "Document %u has code %u, but there are only %u.", doc, code, ncodes);
 	return code;
+}
+
+uint32
+elac_attr_index(ElacAttrReader *reader, ElacDoc doc)
+{
+	return reader->header.encoding == ELAC_ATTR_DICTIONARY ? elac_attr_code(reader, doc) : doc;
 }
 
 Datum

@@ -54,7 +54,7 @@ extern ElacAttrReader *elac_attr_open(const ElacSection *section, const ElacAttr
 /* One value; datum lives as long as the reader (or is by value). */
 extern Datum elac_attr_get(ElacAttrReader *reader, ElacDoc doc, bool *isnull);
 
-/* Declares everything that elac_attr_select() would read. */
+/* Declares everything there is. */
 extern void elac_attr_prefetch(ElacAttrReader *reader);
 
 typedef enum ElacPredicateKind
@@ -63,7 +63,9 @@ typedef enum ElacPredicateKind
 	ELAC_PREDICATE_ANY,			/* value op ANY (array arg) */
 	ELAC_PREDICATE_ALL,			/* value op ALL (array arg) */
 	ELAC_PREDICATE_IS_NULL,		/* value IS NULL: never unknown */
-	ELAC_PREDICATE_IS_TRUE		/* boolean column itself */
+	ELAC_PREDICATE_IS_TRUE,		/* boolean column itself */
+	ELAC_PREDICATE_ANY_ELEMENT, /* arg op ANY (value), an array */
+	ELAC_PREDICATE_ALL_ELEMENTS /* arg op ALL (value) */
 } ElacPredicateKind;
 
 /*
@@ -74,7 +76,7 @@ typedef struct ElacPredicate
 {
 	ElacPredicateKind kind;
 	int			column;			/* position in the schema */
-	FmgrInfo	function;		/* the operator's function, strict, (column type, arg type) -> bool */
+	FmgrInfo	function;		/* the operator's function, strict, (column type, arg type) -> bool; of ELEMENTs (arg type, element type) */
 	Oid			collation;
 	int			strategy;		/* btree strategy 1..5, or 0 when the operator is none */
 	Datum		arg;			/* scalar, or array for ANY and ALL */
@@ -83,6 +85,8 @@ typedef struct ElacPredicate
 	Datum	   *elements;
 	bool	   *element_nulls;
 	int			nelements;
+	/* for ANY_ELEMENT and ALL_ELEMENTS: of the column's values */
+	ElacAttrType element;
 } ElacPredicate;
 
 typedef enum ElacTruth
@@ -100,6 +104,19 @@ extern ElacTruth elac_predicate_test(ElacPredicate *predicate, Datum value, bool
  * it is UNKNOWN in is_unknown (both ndocs bits, cleared by the callee).
  */
 extern void elac_attr_select(ElacAttrReader *reader, ElacPredicate *predicate, ElacBitmap *is_true, ElacBitmap *is_unknown);
+
+/* Declares what elac_attr_select() will read: nothing when the head tells that no document can match. */
+extern void elac_attr_prefetch_for(ElacAttrReader *reader, ElacPredicate *predicate);
+
+/*
+ * About how many documents the predicate is TRUE for, from what the head knows:
+ * exact for elements of arrays and for NULLs, and for values that make a bin
+ * or are among the frequent ones; else by the bins at the ends of a range, and
+ * by the average of the values left.  Where the head knows nothing (operators
+ * that are no comparisons) *known is false, and the estimate is the share that
+ * the server assumes, a two-hundredth.
+ */
+extern double elac_attr_estimate(ElacAttrReader *reader, ElacPredicate *predicate, bool *known);
 
 /* Deep check; raises. */
 extern void elac_attr_verify(ElacAttrReader *reader);

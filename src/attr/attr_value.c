@@ -2,8 +2,8 @@
  * attr_value.c
  *	  Images, alignment and order of attribute values, without the catalogues.
  *
- * The order of the types that get zones is written out here, not looked up:
- * it reaches the disk, and must be what the type's btree operators say:
+ * The order of the types that get bins is written out here, not looked up: it
+ * reaches the disk, and must be what the type's btree operators say:
  * integers by value, dates and timestamps as the integers they are, floats
  * with NaN equal to itself and above everything.
  */
@@ -56,7 +56,7 @@ elac_attr_stride(const ElacAttrType *type)
 }
 
 bool
-elac_attr_has_zones(const ElacAttrType *type)
+elac_attr_is_ordered(const ElacAttrType *type)
 {
 	if (!type->typbyval)
 		return false;
@@ -109,5 +109,51 @@ elac_attr_compare(const ElacAttrType *type, uint64 a, uint64 b)
 			return attr_compare_int(DatumGetInt32(left), DatumGetInt32(right));
 		default:
 			return attr_compare_int(DatumGetInt64(left), DatumGetInt64(right));
+	}
+}
+
+/* ---- sort keys: the order above, ties told apart only where bytes are ---- */
+
+int64
+elac_attr_sort_key(const ElacAttrType *type, uint64 image)
+{
+	uint32		bits = (uint32) image;
+
+	switch (type->type)
+	{
+		case FLOAT4OID:
+			if (isnan(DatumGetFloat4(elac_attr_datum(type, image))))
+				return ELAC_ATTR_NAN4;
+			return (bits >> 31) != 0 ? -(int64) (bits & PG_INT32_MAX) : (int64) bits;
+		case FLOAT8OID:
+			if (isnan(DatumGetFloat8(elac_attr_datum(type, image))))
+				return ELAC_ATTR_NAN8;
+			return (image >> 63) != 0 ? -(int64) (image & PG_INT64_MAX) : (int64) image;
+		case INT2OID:
+			return DatumGetInt16(elac_attr_datum(type, image));
+		case INT4OID:
+		case DATEOID:
+			return DatumGetInt32(elac_attr_datum(type, image));
+		default:
+			return DatumGetInt64(elac_attr_datum(type, image));
+	}
+}
+
+uint64
+elac_attr_sort_image(const ElacAttrType *type, int64 key)
+{
+	switch (type->type)
+	{
+		case FLOAT4OID:
+			if (key == ELAC_ATTR_NAN4)
+				return UINT64CONST(0x7FC00000);
+			return key < 0 ? (uint64) -key | UINT64CONST(0x80000000) : (uint64) key;
+		case FLOAT8OID:
+			if (key == ELAC_ATTR_NAN8)
+				return UINT64CONST(0x7FF8000000000000);
+			return key < 0 ? (uint64) -key | (UINT64CONST(1) << 63) : (uint64) key;
+		default:
+			/* the low bytes of the number, the others 0 */
+			return type->typlen == 8 ? (uint64) key : (uint64) key & ((UINT64CONST(1) << (8 * type->typlen)) - 1);
 	}
 }

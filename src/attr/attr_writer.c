@@ -16,50 +16,14 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "attr/attr_internal.h"
+#include "attr/attr_output.h"
 #include "base/bitpack.h"
 #include "base/checksum.h"
 #include "compat.h"
 
-#define ATTR_NULL_ID UINT32_MAX
 #define ATTR_ARENA_CHUNK (64 * 1024)
 #define ATTR_FIRST_SLOTS 256
 #define ATTR_ZSTD_LEVEL 3
-
-struct ElacAttrWriter
-{
-	MemoryContext context;
-	ElacAttrType type;
-	Size		memory;
-	/* rows: number of the value of each, ATTR_NULL_ID for NULL */
-	uint32		nrows;
-	uint32		nnull;
-	Size		rows_allocated;
-	uint32	   *rows;
-	/* values: image when by value, else a pointer to normalised bytes */
-	uint32		nvalues;
-	Size		values_allocated;
-	uint64	   *values;
-	/* hash table of value number + 1; NULL once there are too many values */
-	uint32	   *slots;
-	uint32		nslots;			/* power of two */
-	/* bump allocator of the values' bytes */
-	char	   *arena;
-	Size		arena_left;
-};
-
-/* What is known once all rows are in, in document order. */
-typedef struct AttrOutput
-{
-	ElacAttrWriter *writer;
-	ElacSectionWriter *out;
-	ElacAttrHeader header;
-	uint64		body_start;
-	uint32	   *ids;			/* value number of each document, ATTR_NULL_ID for NULL */
-	uint32	   *order;			/* dictionary: value numbers ascending by bytes */
-	ElacAttrBlock *directory;
-	Size		directory_allocated;
-} AttrOutput;
 
 /* Errors that a CREATE INDEX on an unsuitable type may meet. */
 ElacAttrWriter *
@@ -83,15 +47,23 @@ elac_attr_writer_begin(const ElacAttrType *type)
 	return writer;
 }
 
+ElacAttrWriter *
+elac_attr_keys_begin(const ElacAttrType *type)
+{
+	ElacAttrWriter *writer = elac_attr_writer_begin(type);
+
+	writer->keys = true;
+	return writer;
+}
+
 Size
 elac_attr_writer_memory(const ElacAttrWriter *writer)
 {
 	return writer->memory + writer->nslots * sizeof(uint32);
 }
 
-/* Doubles an array of elements until it has room for one more. */
-static void *
-attr_writer_grow(ElacAttrWriter *writer, void *array, Size *allocated, Size element)
+void *
+elac_attr_writer_grow(ElacAttrWriter *writer, void *array, Size *allocated, Size element)
 {
 	Size		wanted = *allocated == 0 ? 1024 : mul_size(*allocated, 2);
 	Size		bytes = mul_size(wanted, element);
@@ -169,7 +141,8 @@ attr_rehash(ElacAttrWriter *writer)
 {
 	pfree(writer->slots);
 	writer->nslots *= 2;
-	writer->slots = MemoryContextAllocZero(writer->context, writer->nslots * sizeof(uint32));
+	writer->slots = MemoryContextAllocExtended(writer->context, writer->nslots * sizeof(uint32),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (uint32 id = 0; id < writer->nvalues; id++)
 	{
 		const void *bytes = &writer->values[id];
@@ -200,7 +173,7 @@ attr_intern_bytes(ElacAttrWriter *writer, const void *bytes, Size len)
 	if (writer->nvalues == UINT32_MAX - 1)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many rows for one segment")));
 	if (writer->nvalues == writer->values_allocated)
-		writer->values = attr_writer_grow(writer, writer->values, &writer->values_allocated, sizeof(uint64));
+		writer->values = elac_attr_writer_grow(writer, writer->values, &writer->values_allocated, sizeof(uint64));
 
 	if (writer->type.typbyval)
 		memcpy(&stored, bytes, sizeof(stored));
@@ -216,7 +189,7 @@ attr_intern_bytes(ElacAttrWriter *writer, const void *bytes, Size len)
 	if (slot != NULL)
 	{
 		*slot = writer->nvalues;
-		if (writer->nvalues > ELAC_ATTR_MAX_DISTINCT)
+		if (writer->nvalues > ELAC_ATTR_MAX_DISTINCT && !writer->keys)
 		{
 			/* too many for a dictionary: from here on every row has a value of its own */
 			pfree(writer->slots);
@@ -258,7 +231,7 @@ elac_attr_writer_add_id(ElacAttrWriter *writer, uint32 id)
 	if (writer->nrows == UINT32_MAX - 1)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many rows for one segment")));
 	if (writer->nrows == writer->rows_allocated)
-		writer->rows = attr_writer_grow(writer, writer->rows, &writer->rows_allocated, sizeof(uint32));
+		writer->rows = elac_attr_writer_grow(writer, writer->rows, &writer->rows_allocated, sizeof(uint32));
 	writer->rows[writer->nrows++] = id;
 	if (id == ATTR_NULL_ID)
 		writer->nnull++;
@@ -285,7 +258,7 @@ attr_order_compare(const void *a, const void *b, void *arg)
 	Size		right_len;
 	int			result;
 
-	if (elac_attr_has_zones(&writer->type))
+	if (elac_attr_is_ordered(&writer->type))
 	{
 		result = elac_attr_compare(&writer->type, left, right);
 		if (result != 0)
@@ -305,6 +278,25 @@ attr_order_compare(const void *a, const void *b, void *arg)
 	return left_len < right_len ? -1 : (left_len > right_len ? 1 : 0);
 }
 
+uint32 *
+elac_attr_writer_order(ElacAttrWriter *writer)
+{
+	uint32	   *order = MemoryContextAllocHuge(writer->context, mul_size((Size) writer->nvalues + 1, sizeof(uint32)));
+
+	for (uint32 id = 0; id < writer->nvalues; id++)
+		order[id] = id;
+	qsort_arg(order, writer->nvalues, sizeof(uint32), attr_order_compare, writer);
+	return order;
+}
+
+Datum
+elac_attr_writer_value(const ElacAttrWriter *writer, uint32 id)
+{
+	if (writer->type.typbyval)
+		return elac_attr_datum(&writer->type, writer->values[id]);
+	return PointerGetDatum((const char *) (uintptr_t) writer->values[id]);
+}
+
 static unsigned
 attr_code_width(uint32 nvalues)
 {
@@ -317,18 +309,23 @@ attr_code_width(uint32 nvalues)
 static bool
 attr_wants_dictionary(const ElacAttrWriter *writer)
 {
-	if (writer->slots == NULL || writer->nvalues > writer->nrows / 2)
+	if (writer->keys || writer->slots == NULL || writer->nvalues > writer->nrows / 2)
 		return false;
 	return !writer->type.typbyval || attr_code_width(writer->nvalues) < 8 * (unsigned) writer->type.typlen;
 }
 
-static void
-attr_pad(AttrOutput *output)
+uint64
+elac_attr_output_tell(const AttrOutput *output)
+{
+	return elac_blob_tell(output->out->body) - output->body_start;
+}
+
+void
+elac_attr_output_pad(AttrOutput *output)
 {
 	static const char zeros[8] = {0};
-	uint64		written = elac_blob_tell(output->out->body) - output->body_start;
 
-	elac_blob_write(output->out->body, zeros, (8 - written % 8) % 8);
+	elac_blob_write(output->out->body, zeros, (8 - elac_attr_output_tell(output) % 8) % 8);
 }
 
 static void
@@ -404,10 +401,10 @@ attr_write_block(AttrOutput *output, const char *raw, Size raw_len, uint32 first
 		stored_len = raw_len;
 	}
 	if (output->header.nblocks == output->directory_allocated)
-		output->directory = attr_writer_grow(output->writer, output->directory, &output->directory_allocated,
+		output->directory = elac_attr_writer_grow(output->writer, output->directory, &output->directory_allocated,
 											 sizeof(ElacAttrBlock));
 	block = &output->directory[output->header.nblocks++];
-	block->offset = elac_blob_tell(output->out->body) - output->body_start - output->header.values_offset;
+	block->offset = elac_attr_output_tell(output) - output->header.values_offset;
 	block->stored_len = (uint32) stored_len;
 	block->raw_len = (uint32) raw_len;
 	block->first = first;
@@ -488,18 +485,12 @@ attr_write_blocks(AttrOutput *output)
 	}
 }
 
-static void
-attr_write_codes(AttrOutput *output)
+void
+elac_attr_write_planes(AttrOutput *output, AttrCodeOf code_of, const void *arg)
 {
-	ElacAttrWriter *writer = output->writer;
 	uint32		ndocs = output->header.ndocs;
 	unsigned	width = output->header.width;
-	uint32	   *code_of_id;
 	uint64		planes[ELAC_ATTR_MAX_WIDTH * ELAC_ATTR_GROUP / 64];
-
-	code_of_id = MemoryContextAlloc(writer->context, (writer->nvalues + 1) * sizeof(uint32));
-	for (uint32 code = 0; code < writer->nvalues; code++)
-		code_of_id[output->order[code]] = code;
 
 	for (uint32 done = 0; done < ndocs;)
 	{
@@ -510,8 +501,7 @@ attr_write_codes(AttrOutput *output)
 		memset(planes, 0, words * sizeof(uint64) * width);
 		for (uint32 i = 0; i < n; i++)
 		{
-			uint32		id = output->ids[done + i];
-			uint32		code = id == ATTR_NULL_ID ? 0 : code_of_id[id];
+			uint32		code = output->ids[done + i] == ATTR_NULL_ID ? 0 : code_of(output, done + i, arg);
 
 			for (unsigned p = 0; p < width; p++)
 				planes[p * words + i / 64] |= (uint64) ((code >> p) & 1) << (i % 64);
@@ -521,30 +511,23 @@ attr_write_codes(AttrOutput *output)
 	}
 }
 
-static void
-attr_zone_fill(const AttrOutput *output, uint32 first, uint32 n, ElacAttrZone *zone)
+static uint32
+attr_dictionary_code(AttrOutput *output, uint32 doc, const void *arg)
 {
-	const ElacAttrWriter *writer = output->writer;
+	const uint32 *code_of_id = arg;
 
-	memset(zone, 0, sizeof(*zone));
-	for (uint32 i = first; i < first + n; i++)
-	{
-		uint32		id = output->ids[i];
-		uint64		image;
+	return code_of_id[output->ids[doc]];
+}
 
-		if (id == ATTR_NULL_ID)
-		{
-			zone->nnull++;
-			continue;
-		}
-		image = writer->values[id];
-		if (i - first == zone->nnull)
-			zone->min = zone->max = image;	/* the first that is not NULL */
-		else if (elac_attr_compare(&writer->type, image, zone->min) < 0)
-			zone->min = image;
-		else if (elac_attr_compare(&writer->type, image, zone->max) > 0)
-			zone->max = image;
-	}
+static void
+attr_write_codes(AttrOutput *output)
+{
+	ElacAttrWriter *writer = output->writer;
+	uint32	   *code_of_id = MemoryContextAlloc(writer->context, (writer->nvalues + 1) * sizeof(uint32));
+
+	for (uint32 code = 0; code < writer->nvalues; code++)
+		code_of_id[output->order[code]] = code;
+	elac_attr_write_planes(output, attr_dictionary_code, code_of_id);
 }
 
 /* The head is written last: it holds what only the body's writing tells. */
@@ -552,27 +535,36 @@ static void
 attr_write_head(AttrOutput *output)
 {
 	ElacAttrHeader *header = &output->header;
-	ElacAttrZone *zones = NULL;
-	Size		zones_len;
+	ElacBlobWriter *head = output->out->head;
+	uint32		bins_len = header->nbins * sizeof(ElacAttrBin);
+	uint32		frequent_len = header->nfrequent * sizeof(ElacAttrFrequent);
+	Size		lists_len = mul_size(header->nlists, sizeof(ElacAttrList));
+	const uint8 *keys[2] = {NULL, NULL};
+	uint64		keys_len[2] = {0, 0};
 
-	if (elac_attr_has_zones(&output->writer->type))
-		header->nzones = header->ndocs / ELAC_ATTR_GROUP + (header->ndocs % ELAC_ATTR_GROUP != 0);
-	zones_len = mul_size(header->nzones, sizeof(ElacAttrZone));
-	if (header->nzones > 0)
-		zones = MemoryContextAllocHuge(output->writer->context, zones_len);
-	for (uint32 i = 0; i < header->nzones; i++)
+	for (int i = 0; i < 2 && header->nlists > 0; i++)
 	{
-		uint32		first = i * ELAC_ATTR_GROUP;
+		ElacBlobRef ref;
 
-		CHECK_FOR_INTERRUPTS();
-		attr_zone_fill(output, first, Min(ELAC_ATTR_GROUP, header->ndocs - first), &zones[i]);
+		elac_blob_finish(output->keys[i], &ref);
+		keys[i] = elac_blob_memory(output->keys[i], &keys_len[i]);
 	}
+	header->keys_head_len = (uint32) keys_len[0];
+	header->keys_body_len = keys_len[1];
 	header->directory_crc = elac_crc32c(0, output->directory, header->nblocks * sizeof(ElacAttrBlock));
-	header->zones_crc = elac_crc32c(0, zones, zones_len);
+	header->statistics_crc = elac_crc32c(elac_crc32c(0, output->bins, bins_len), output->frequent, frequent_len);
+	header->filters_crc = elac_crc32c(elac_crc32c(0, output->filter, header->filter_len), output->rows, header->rows_len);
+	header->lists_crc = elac_crc32c(0, output->lists, lists_len);
 	header->crc = elac_crc32c(0, header, offsetof(ElacAttrHeader, crc));
-	elac_blob_write(output->out->head, header, sizeof(*header));
-	elac_blob_write(output->out->head, output->directory, header->nblocks * sizeof(ElacAttrBlock));
-	elac_blob_write(output->out->head, zones, zones_len);
+	elac_blob_write(head, header, sizeof(*header));
+	elac_blob_write(head, output->directory, header->nblocks * sizeof(ElacAttrBlock));
+	elac_blob_write(head, output->bins, bins_len);
+	elac_blob_write(head, output->frequent, frequent_len);
+	elac_blob_write(head, output->filter, header->filter_len);
+	elac_blob_write(head, output->rows, header->rows_len);
+	elac_blob_write(head, output->lists, lists_len);
+	elac_blob_write(head, keys[0], keys_len[0]);
+	elac_blob_write(head, keys[1], keys_len[1]);
 }
 
 /* Value number of each document, and the dictionary's order when there is one. */
@@ -602,18 +594,33 @@ attr_output_begin(AttrOutput *output, const ElacDoc *doc_of_seq)
 		}
 	}
 
-	header->encoding = ELAC_ATTR_PLAIN;
+	header->encoding = elac_attr_is_ordered(&writer->type) && !writer->keys ? ELAC_ATTR_BINNED : ELAC_ATTR_PLAIN;
 	header->nvalues = header->ndocs;
 	if (attr_wants_dictionary(writer))
 	{
 		header->encoding = ELAC_ATTR_DICTIONARY;
 		header->nvalues = writer->nvalues;
 		header->width = attr_code_width(writer->nvalues);
-		output->order = MemoryContextAlloc(writer->context, (writer->nvalues + 1) * sizeof(uint32));
-		for (uint32 id = 0; id < writer->nvalues; id++)
-			output->order[id] = id;
-		qsort_arg(output->order, writer->nvalues, sizeof(uint32), attr_order_compare, writer);
+		output->order = elac_attr_writer_order(writer);
 	}
+}
+
+static void
+attr_write_values(AttrOutput *output)
+{
+	ElacAttrHeader *header = &output->header;
+
+	if (output->writer->type.typbyval)
+		attr_write_fixed_values(output);
+	else
+		attr_write_blocks(output);
+	header->values_len = elac_attr_output_tell(output) - header->values_offset;
+	elac_attr_output_pad(output);
+	header->codes_offset = elac_attr_output_tell(output);
+	if (header->encoding == ELAC_ATTR_DICTIONARY)
+		attr_write_codes(output);
+	header->codes_len = elac_attr_output_tell(output) - header->codes_offset;
+	header->counts_offset = elac_attr_output_tell(output);
 }
 
 void
@@ -630,18 +637,21 @@ elac_attr_writer_finish(ElacAttrWriter *writer, const ElacDoc *doc_of_seq, uint3
 	attr_output_begin(&output, doc_of_seq);
 
 	attr_write_nulls(&output);
-	attr_pad(&output);
-	header->values_offset = elac_blob_tell(out->body) - output.body_start;
-	if (writer->type.typbyval)
-		attr_write_fixed_values(&output);
+	elac_attr_output_pad(&output);
+	header->values_offset = elac_attr_output_tell(&output);
+	if (header->encoding == ELAC_ATTR_BINNED)
+		elac_attr_write_bins(&output);
 	else
-		attr_write_blocks(&output);
-	header->values_len = elac_blob_tell(out->body) - output.body_start - header->values_offset;
-	attr_pad(&output);
-	header->codes_offset = elac_blob_tell(out->body) - output.body_start;
-	if (header->encoding == ELAC_ATTR_DICTIONARY)
-		attr_write_codes(&output);
-	header->codes_len = elac_blob_tell(out->body) - output.body_start - header->codes_offset;
+		attr_write_values(&output);
+	header->lists_offset = elac_attr_output_tell(&output);
+	if (!writer->keys)
+	{
+		elac_attr_write_lists(&output);
+		elac_attr_summarise(&output);
+		elac_attr_make_frequent(&output);
+		elac_attr_make_filters(&output);
+	}
+	header->lists_len = elac_attr_output_tell(&output) - header->lists_offset;
 	attr_write_head(&output);
 	MemoryContextDelete(writer->context);
 }

@@ -49,6 +49,32 @@ elac_predicate_constant(const ElacPredicate *predicate, ElacTruth *truth)
 	}
 }
 
+/*
+ * An empty array has a truth of its own even where the argument is NULL.  As
+ * above, a deciding element decides, and without one a NULL makes it UNKNOWN.
+ */
+static ElacTruth
+predicate_test_value(ElacPredicate *predicate, Datum value)
+{
+	ElacTruth	deciding = predicate->kind == ELAC_PREDICATE_ANY_ELEMENT ? ELAC_TRUE : ELAC_FALSE;
+	ElacAttrElements elements;
+	bool		unknown;
+
+	elac_attr_array_elements(value, &predicate->element, &elements);
+	unknown = elements.has_null || (predicate->arg_isnull && elements.n > 0);
+	for (uint32 i = 0; i < elements.n && !predicate->arg_isnull; i++)
+	{
+		ElacTruth	truth = elac_predicate_call(predicate, predicate->arg, elements.values[i]);
+
+		if (truth == deciding)
+			return deciding;
+		unknown |= truth == ELAC_UNKNOWN;
+	}
+	if (unknown)
+		return ELAC_UNKNOWN;
+	return deciding == ELAC_TRUE ? ELAC_FALSE : ELAC_TRUE;
+}
+
 /* ANY stops at the first TRUE, ALL at the first FALSE. */
 static ElacTruth
 predicate_test_elements(ElacPredicate *predicate, Datum value)
@@ -90,6 +116,9 @@ elac_predicate_test(ElacPredicate *predicate, Datum value, bool isnull)
 		case ELAC_PREDICATE_ANY:
 		case ELAC_PREDICATE_ALL:
 			return predicate_test_elements(predicate, value);
+		case ELAC_PREDICATE_ANY_ELEMENT:
+		case ELAC_PREDICATE_ALL_ELEMENTS:
+			return predicate_test_value(predicate, value);
 		case ELAC_PREDICATE_IS_TRUE:
 			return DatumGetBool(value) ? ELAC_TRUE : ELAC_FALSE;
 		case ELAC_PREDICATE_IS_NULL:

@@ -13,6 +13,9 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/array.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 
 #include "attr/attr_internal.h"
 #include "compat.h"
@@ -28,7 +31,65 @@ static const ElacAttrType fuzz_attr_types[] = {
 	{UUIDOID, 16, false, TYPALIGN_CHAR, 0},
 	{TEXTOID, -1, false, TYPALIGN_INT, 0},
 	{PATHOID, -1, false, TYPALIGN_DOUBLE, 0},
+	{INT8OID, 8, true, TYPALIGN_DOUBLE, 0},
+	{FLOAT4OID, 4, true, TYPALIGN_INT, 0},
+	{TEXTARRAYOID, -1, false, TYPALIGN_INT, 0},
+	{INT4ARRAYOID, -1, false, TYPALIGN_INT, 0},
 };
+
+static const ElacAttrType *fuzz_attr_type;	/* of the operators' arguments */
+
+/* Operators compare values of the column's type. */
+Oid
+get_func_signature(Oid function, Oid **argtypes, int *nargs)
+{
+	*argtypes = palloc(2 * sizeof(Oid));
+	*nargs = 2;
+	(*argtypes)[0] = (*argtypes)[1] = fuzz_attr_type->type;
+	return BOOLOID;
+}
+
+int16
+get_typlen(Oid type)
+{
+	return fuzz_attr_type->typlen;
+}
+
+/* Value number v of a type, in 64 bytes. */
+static void
+fuzz_attr_value(const ElacAttrType *type, uint32 v, void *dst)
+{
+	ArrayType  *array = dst;
+	int32	   *words = dst;
+
+	memset(dst, 0, 64);
+	if (type->type == TEXTARRAYOID || type->type == INT4ARRAYOID)
+	{
+		array->ndim = 1;
+		array->elemtype = type->type == TEXTARRAYOID ? TEXTOID : INT4OID;
+		ARR_DIMS(array)[0] = 2;
+		ARR_LBOUND(array)[0] = 1;
+		words = (int32 *) ARR_DATA_PTR(array);
+		words[0] = words[1] = (int32) (v % 50);
+		words[2] = (int32) (v / 50 % 30);
+		if (type->type == TEXTARRAYOID)
+		{
+			SET_VARSIZE(&words[0], 8);
+			SET_VARSIZE(&words[2], 8);
+			words[3] = (int32) (v / 50 % 30);
+		}
+		SET_VARSIZE(dst, ARR_OVERHEAD_NONULLS(1) + (type->type == TEXTARRAYOID ? 16 : 8));
+		if (type->type == INT4ARRAYOID)
+			words[1] = (int32) (v / 50 % 30);
+	}
+	else if (type->typbyval)
+		*(Datum *) dst = (Datum) v;
+	else
+	{
+		snprintf((char *) dst + VARHDRSZ, 64 - VARHDRSZ, "value %u", v);
+		SET_VARSIZE(dst, VARHDRSZ + 6 + v % 20);
+	}
+}
 
 #define FUZZ_ATTR_TYPES ((int) lengthof(fuzz_attr_types))
 
@@ -52,16 +113,14 @@ fuzz_attr_write(const ElacAttrType *type, uint32 ndistinct)
 	ElacBlobRef ref;
 	union
 	{
-		int32		header;
+		Datum		header;
 		char		bytes[64];
 	}			value;
 
 	for (uint32 i = 0; i < 2100; i++)
 	{
-		memset(&value, 0, sizeof(value));
-		snprintf(value.bytes + VARHDRSZ, sizeof(value) - VARHDRSZ, "value %u", i % ndistinct);
-		SET_VARSIZE(&value, VARHDRSZ + 6 + i % ndistinct % 20);
-		elac_attr_writer_add(writer, type->typbyval ? (Datum) (i % ndistinct) : PointerGetDatum(&value), i % 11 == 3);
+		fuzz_attr_value(type, i % ndistinct, &value);
+		elac_attr_writer_add(writer, type->typbyval ? *(Datum *) &value : PointerGetDatum(&value), i % 11 == 3);
 	}
 	elac_attr_writer_finish(writer, NULL, 2100, &out);
 	elac_blob_finish(out.head, &ref);
@@ -88,7 +147,7 @@ static Datum
 fuzz_attr_operator(PG_FUNCTION_ARGS)
 {
 	Datum		value = PG_GETARG_DATUM(0);
-	const ElacAttrType *type = (const ElacAttrType *) DatumGetPointer(PG_GETARG_DATUM(1));
+	const ElacAttrType *type = fuzz_attr_type;
 	const char *bytes = (const char *) &value;
 	Size		len = type->typlen;
 	uint32		sum = 0;
@@ -103,13 +162,17 @@ fuzz_attr_operator(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(sum % 2 == 0);
 }
 
-/* Puts right checksums into a head as far as it is one. */
+/* Puts right checksums into a head as far as it is one; and into that of its keys, which lies behind it. */
 static void
 fuzz_attr_mend(uint8 *head, Size head_len, uint8 *body, Size body_len)
 {
 	ElacAttrHeader header;
 	Size		directory;
-	Size		zones;
+	Size		statistics;
+	Size		filters;
+	Size		lists;
+	uint8	   *at = head + sizeof(header);
+	Size		left = head_len - sizeof(header);
 
 	if (head_len < sizeof(header))
 		return;
@@ -117,26 +180,51 @@ fuzz_attr_mend(uint8 *head, Size head_len, uint8 *body, Size body_len)
 	header.magic = ELAC_ATTR_MAGIC;
 	header.version = ELAC_ATTR_VERSION;
 	directory = (Size) header.nblocks * sizeof(ElacAttrBlock);
-	zones = (Size) header.nzones * sizeof(ElacAttrZone);
-	if (directory <= head_len - sizeof(header))
+	statistics = (Size) header.nbins * sizeof(ElacAttrBin) + (Size) header.nfrequent * sizeof(ElacAttrFrequent);
+	filters = (Size) header.filter_len + (header.rows_len < head_len ? header.rows_len : head_len);
+	lists = (Size) header.nlists * sizeof(ElacAttrList);
+	for (uint32 i = 0; directory <= left && i < header.nblocks; i++)
 	{
-		for (uint32 i = 0; i < header.nblocks; i++)
-		{
-			uint8	   *place = head + sizeof(header) + i * sizeof(ElacAttrBlock);
-			ElacAttrBlock block;
+		uint8	   *place = at + i * sizeof(ElacAttrBlock);
+		ElacAttrBlock block;
 
-			memcpy(&block, place, sizeof(block));
-			if (header.values_offset <= body_len && block.offset <= body_len - header.values_offset &&
-				block.stored_len <= body_len - header.values_offset - block.offset)
-				block.crc = elac_crc32c(0, body + header.values_offset + block.offset, block.stored_len);
-			memcpy(place, &block, sizeof(block));
-		}
-		header.directory_crc = elac_crc32c(0, head + sizeof(header), directory);
-		if (zones <= head_len - sizeof(header) - directory)
-			header.zones_crc = elac_crc32c(0, head + sizeof(header) + directory, zones);
+		memcpy(&block, place, sizeof(block));
+		if (header.values_offset <= body_len && block.offset <= body_len - header.values_offset &&
+			block.stored_len <= body_len - header.values_offset - block.offset)
+			block.crc = elac_crc32c(0, body + header.values_offset + block.offset, block.stored_len);
+		memcpy(place, &block, sizeof(block));
+	}
+	if (directory + statistics + filters + lists <= left)
+	{
+		header.directory_crc = elac_crc32c(0, at, directory);
+		header.statistics_crc = elac_crc32c(0, at + directory, statistics);
+		header.filters_crc = elac_crc32c(0, at + directory + statistics, filters);
+		header.lists_crc = elac_crc32c(0, at + directory + statistics + filters, lists);
+		at += directory + statistics + filters + lists;
+		left -= directory + statistics + filters + lists;
+		if (header.keys_head_len < left)
+			fuzz_attr_mend(at, header.keys_head_len, at + header.keys_head_len, left - header.keys_head_len);
 	}
 	header.crc = elac_crc32c(0, &header, offsetof(ElacAttrHeader, crc));
 	memcpy(head, &header, sizeof(header));
+}
+
+/* Predicates that read by ranges, hashes and lists, and one that calls. */
+static void
+fuzz_attr_select(ElacAttrReader *reader, const ElacAttrType *type, ElacPredicate *predicate)
+{
+	uint32		ndocs = reader->header.ndocs;
+	ElacBitmap	is_true = {ndocs, palloc((elac_bitmap_words(ndocs) + 1) * sizeof(uint64))};
+	ElacBitmap	is_unknown = {ndocs, palloc((elac_bitmap_words(ndocs) + 1) * sizeof(uint64))};
+	bool		known;
+
+	if (PGSHIM_RAISES(elac_attr_estimate(reader, predicate, &known)) && pgshim_error.sqlstate != ERRCODE_INDEX_CORRUPTED)
+		abort();
+	if (PGSHIM_RAISES(elac_attr_prefetch_for(reader, predicate)) && pgshim_error.sqlstate != ERRCODE_INDEX_CORRUPTED)
+		abort();
+	if (PGSHIM_RAISES(elac_attr_select(reader, predicate, &is_true, &is_unknown)) &&
+		pgshim_error.sqlstate != ERRCODE_INDEX_CORRUPTED)
+		abort();
 }
 
 static void
@@ -144,8 +232,11 @@ fuzz_attr_read(ElacSection *section, ElacAttrType *type, uint32 ndocs)
 {
 	ElacAttrReader *reader = elac_attr_open(section, type, ndocs);
 	ElacPredicate predicate = {0};
-	ElacBitmap	is_true = {ndocs, palloc((elac_bitmap_words(ndocs) + 1) * sizeof(uint64))};
-	ElacBitmap	is_unknown = {ndocs, palloc((elac_bitmap_words(ndocs) + 1) * sizeof(uint64))};
+	union
+	{
+		Datum		header;
+		char		bytes[64];
+	}			value;
 	bool		isnull;
 
 	for (uint32 doc = 0; doc < ndocs; doc += 5)
@@ -156,13 +247,19 @@ fuzz_attr_read(ElacSection *section, ElacAttrType *type, uint32 ndocs)
 			abort();
 		break;
 	}
+	fuzz_attr_type = type;
 	predicate.kind = ELAC_PREDICATE_OPERATOR;
 	predicate.strategy = 2;
 	predicate.function.fn_addr = fuzz_attr_operator;
-	predicate.arg = PointerGetDatum(type);
-	if (PGSHIM_RAISES(elac_attr_select(reader, &predicate, &is_true, &is_unknown)) &&
-		pgshim_error.sqlstate != ERRCODE_INDEX_CORRUPTED)
-		abort();
+	fuzz_attr_value(type, 7, &value);
+	predicate.arg = type->typbyval ? value.header : PointerGetDatum(&value);
+	fuzz_attr_select(reader, type, &predicate);
+	predicate.strategy = 3;
+	predicate.function.fn_oid = type->type == UUIDOID ? F_UUID_EQ : type->type == TEXTOID ? F_TEXTEQ :
+		type->type == TEXTARRAYOID || type->type == INT4ARRAYOID ? F_ARRAYCONTAINS : 65;
+	fuzz_attr_select(reader, type, &predicate);
+	predicate.function.fn_oid = type->type == TEXTOID ? F_STARTS_WITH : F_ARRAYCONTAINED;
+	fuzz_attr_select(reader, type, &predicate);
 	elac_attr_verify(reader);
 }
 

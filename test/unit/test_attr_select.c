@@ -1,11 +1,13 @@
 /*
  * test_attr_select.c
  *	  Conditions over sections against the same conditions row by row, and
- *	  those against SQL's truth tables; calls saved by dictionaries and zones.
+ *	  those against SQL's truth tables; calls saved by dictionaries and bins.
  */
 #include "pgshim.h"
 
+#include "access/stratnum.h"
 #include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "attr_fixture.h"
@@ -70,14 +72,19 @@ check_select_once(FixtureSection *section, const FixtureColumn *column, ElacPred
 			   predicate->function.fn_oid);
 }
 
-/* By calls, and by ranges where the operator is known. */
+/* By calls, and by ranges or hashes where the operator is known. */
 static void
 check_select(FixtureSection *section, const FixtureColumn *column, ElacPredicate *predicate)
 {
 	check_select_once(section, column, predicate);
-	if (!elac_attr_has_zones(&column->type) || predicate->strategy == 0 || predicate->kind == ELAC_PREDICATE_ALL)
+	if (predicate->strategy <= 0 || predicate->kind == ELAC_PREDICATE_ALL)
 		return;
-	predicate->function.fn_oid = SERVER_OPERATOR;
+	if (elac_attr_is_ordered(&column->type))
+		predicate->function.fn_oid = SERVER_OPERATOR;
+	else if (predicate->strategy == BTEqualStrategyNumber && column->kind != FIXTURE_WIDE)
+		predicate->function.fn_oid = column->kind == FIXTURE_UUID ? F_UUID_EQ : column->kind == FIXTURE_TEXT ? F_TEXTEQ : F_BOOLEQ;
+	else
+		return;
 	check_select_once(section, column, predicate);
 	predicate->function.fn_oid = InvalidOid;
 }
@@ -251,6 +258,7 @@ test_savings(void)
 	FixtureColumn few = fixture_column(FIXTURE_TEXT, 20000, 10, 0, 3);
 	FixtureColumn rising = fixture_column(FIXTURE_INT8, 20000, 10, 0, 3);
 	FixtureSection section = fixture_write(&few, NULL);
+	FixtureSection few_section = section;
 	uint32		found;
 	ElacRng		rng;
 
@@ -259,18 +267,30 @@ test_savings(void)
 	CHECK(calls_of(&section, &few, InvalidOid, 3, few.values[0], &found) <= 10);
 	CHECK(found > 0);
 
-	/* zones: two calls for each of 20 groups, and one group in full at most */
+	/* bins: two calls for each of 64, and one of them in full at most */
 	for (uint32 i = 0; i < 20000; i++)
 		rising.values[i] = fixture_value(FIXTURE_INT8, i, &rng);
 	section = fixture_write(&rising, NULL);
-	CHECK(calls_of(&section, &rising, InvalidOid, 1, rising.values[7000], &found) <= 40 + 1024);
+	CHECK(calls_of(&section, &rising, InvalidOid, 1, rising.values[7000], &found) <= 128 + 640);
 	CHECK_EQ(found, 7000);
-	CHECK(calls_of(&section, &rising, InvalidOid, 5, rising.values[7000], &found) <= 40 + 1024);
+	CHECK(calls_of(&section, &rising, InvalidOid, 5, rising.values[7000], &found) <= 128 + 640);
 	CHECK_EQ(found, 20000 - 7001);
-	CHECK(calls_of(&section, &rising, InvalidOid, 2, rising.values[19999], &found) <= 40);
+	CHECK(calls_of(&section, &rising, InvalidOid, 2, rising.values[19999], &found) <= 128);
 	CHECK_EQ(found, 20000);
 	calls_of(&section, &rising, InvalidOid, 3, rising.values[7000], &found);
 	CHECK_EQ(found, 1);
+
+	/* the order of a dictionary's bytes tells: one call to find the value, no more */
+	CHECK_EQ(calls_of(&few_section, &few, F_TEXTEQ, 3, few.values[0], &found), 0);
+	CHECK(found > 0);
+
+	/* filters: blocks that may have it, of 20 */
+	few = fixture_column(FIXTURE_UUID, 20000, 1000000, 0, 3);
+	few_section = fixture_write(&few, NULL);
+	CHECK(calls_of(&few_section, &few, F_UUID_EQ, 3, few.values[7000], &found) <= 3 * 1024);
+	CHECK(found > 0);
+	CHECK(calls_of(&few_section, &few, F_UUID_EQ, 3, fixture_value(FIXTURE_UUID, 5000000, &rng), &found) <= 2 * 1024);
+	CHECK_EQ(found, 0);
 
 	/* ranges: none */
 	CHECK_EQ(calls_of(&section, &rising, SERVER_OPERATOR, 1, rising.values[7000], &found), 0);
@@ -290,6 +310,7 @@ main(void)
 		test_kind(kind, 3000, 40, 5, false);
 		test_kind(kind, 3000, 40, 1, false);
 		test_kind(kind, 2500, 1000000, 7, false);
+		test_kind(kind, 20000, 1000000, 7, false);
 		test_kind(kind, 5000, 1000000, 7, true);
 		test_kind(kind, 5000, 5000, 0, true);
 		test_kind(kind, 1, 4, 0, false);
