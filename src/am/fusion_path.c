@@ -73,8 +73,8 @@ typedef struct FusionLeaf
 
 /* ---- why not ---- */
 
-static void pg_attribute_printf(2, 3)
-fusion_refuse(const FusionPlanning *planning, const char *reason,...)
+static void pg_attribute_printf(3, 4)
+fusion_raise(const FusionPlanning *planning, const char *hint, const char *reason,...)
 {
 	char		detail[512];
 	va_list		args;
@@ -86,9 +86,13 @@ fusion_refuse(const FusionPlanning *planning, const char *reason,...)
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("%s() cannot be computed here", get_func_name(planning->found.fusion->funcid)),
 			 errdetail_internal("%s", detail),
-			 errhint("Put SELECT ..., %s(...) AS score FROM table ORDER BY score LIMIT n into a subquery, and the rest of the query around it.",
-					 get_func_name(planning->found.fusion->funcid))));
+			 hint != NULL ? errhint("%s", hint) : 0));
 }
+
+/* Where a subquery can compute what this query cannot. */
+#define fusion_refuse(planning, ...) \
+	fusion_raise(planning, "Put SELECT key, " FUSION_CALL " AS score FROM table ORDER BY score LIMIT n into a subquery or WITH, and join its rows.", __VA_ARGS__)
+#define FUSION_CALL "elacsym_rrf(...)"
 
 static const char *
 fusion_table_name(const FusionPlanning *planning, RelOptInfo *rel)
@@ -105,7 +109,7 @@ fusion_check_query(const FusionPlanning *planning, const RangeTblEntry *rte)
 	ListCell   *cell;
 
 	if (!elac_guc_enable_customscan)
-		fusion_refuse(planning, "elacsym.enable_customscan is off.");
+		fusion_raise(planning, "Set it to on.", "elacsym.enable_customscan is off.");
 	if (planning->found.several)
 		fusion_refuse(planning, "One query can fuse the rows of table \"%s\" in one way only.", table);
 	if (rte->tablesample != NULL)
@@ -139,7 +143,7 @@ fusion_check_call(FusionPlanning *planning)
 				 errmsg("%s() takes at most %d legs, not %d", get_func_name(planning->found.fusion->funcid),
 						ELAC_FUSE_LEGS_MAX, list_length(call->legs))));
 	if (contain_var_clause((Node *) arguments))
-		fusion_refuse(planning, "The arguments after the legs must not have columns in them.");
+		fusion_raise(planning, NULL, "The arguments after the legs must not have columns in them.");
 }
 
 /* ---- the table's columns and leaves ---- */
@@ -244,7 +248,8 @@ leg_path(FusionPlanning *planning, const FusionLeaf *leaf, int i, IndexOptInfo *
 		}
 	}
 	if (best == NULL)
-		fusion_refuse(planning, "No elacsym index of table \"%s\" orders by leg %d.", fusion_table_name(planning, leaf->rel), i + 1);
+		fusion_raise(planning, "A leg is a distance such as embedding <=> $1 or body <@> 'words', of columns that an elacsym index has with an operator class for it.",
+					 "No elacsym index of table \"%s\" orders by leg %d.", fusion_table_name(planning, leaf->rel), i + 1);
 	return best;
 }
 
