@@ -52,27 +52,6 @@ elac_length_decode(uint8 code)
 	return FREE_VALUES + (((value & 7) | 8) << ((value >> 3) - 1));
 }
 
-void
-elac_bm25_field_init(ElacBm25Field *field, int column, const ElacColumn *schema, const ElacTermVector *query)
-{
-	memset(field, 0, sizeof(*field));
-	field->column = column;
-	field->k1 = schema->k1;
-	field->b = schema->b;
-	field->weight = schema->weight;
-	field->nterms = query->nterms;
-	field->terms = palloc_extended((Size) Max(query->nterms, 1) * sizeof(ElacBm25Term), MCXT_ALLOC_HUGE);
-	for (uint32 i = 0; i < query->nterms; i++)
-	{
-		ElacBm25Term *term = &field->terms[i];
-
-		memset(term, 0, sizeof(*term));
-		term->bytes = query->terms[i].bytes;
-		term->len = query->terms[i].len;
-		term->qtf = query->terms[i].tf;
-	}
-}
-
 /* Weights above, or divisors below, would overflow in the formula; no ranking needs them. */
 #define WEIGHT_MAX 1e25
 #define NORM_MIN 1e-12

@@ -95,9 +95,6 @@ typedef struct ElacBm25Query
 extern uint8 elac_length_encode(uint32 length);
 extern uint32 elac_length_decode(uint8 code);
 
-/* Builds a field from analysed query text; df and stats still 0. */
-extern void elac_bm25_field_init(ElacBm25Field *field, int column, const ElacColumn *schema, const ElacTermVector *query);
-
 /* Computes idf, weights, norms and the quantum once df and stats are complete. */
 extern void elac_bm25_prepare(ElacBm25Query *query);
 

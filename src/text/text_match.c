@@ -18,6 +18,9 @@
 
 #define MATCHES_WINDOW 65536	/* documents, where nothing is scored */
 
+/* Bitmaps that a condition may have for windows larger than ELAC_WINDOW. */
+#define MATCHES_BITMAPS 512
+
 /* ---- building ---- */
 
 static MatchNode *
@@ -203,12 +206,44 @@ make_count(const ElacTermSet *set)
 	return node;
 }
 
+/*
+ * Bitmaps are needed where somebody asks for them: of the root, and of the
+ * children of inexact nodes.  What is below an exact node is evaluated into
+ * spare ones, of which there is one by depth; words need none.
+ */
+static uint64
+count_bitmaps(const MatchNode *node)
+{
+	uint64		n = node->exact ? 1 : 2;
+
+	check_stack_depth();
+	for (uint32 i = 0; i < node->nchildren && !node->exact; i++)
+		n += count_bitmaps(node->children[i]);
+	return n;
+}
+
+/* Spare bitmaps that evaluating an exact node takes, at most. */
+static uint32
+count_spare(const MatchNode *node)
+{
+	uint32		most = 0;
+
+	check_stack_depth();
+	for (uint32 i = 0; i < node->nchildren; i++)
+	{
+		uint32		below = count_spare(node->children[i]);
+
+		most = Max(most, below);
+	}
+	return most + (node->nchildren > 0 && node->kind != MATCH_NOT ? 1 : 0);
+}
+
 static void
 allocate_bitmaps(MatchNode *node, Size nwords)
 {
 	node->maybe = palloc(nwords * sizeof(uint64));
 	node->surely = node->exact ? node->maybe : palloc(nwords * sizeof(uint64));
-	for (uint32 i = 0; i < node->nchildren; i++)
+	for (uint32 i = 0; i < node->nchildren && !node->exact; i++)
 		allocate_bitmaps(node->children[i], nwords);
 }
 
@@ -217,25 +252,33 @@ elac_matcher_open(ElacTermSet *set, uint32 max_window)
 {
 	const ElacBm25Query *query = set->query;
 	ElacMatcher *matcher;
+	uint32		nspare;
 
 	if (query->condition == NULL && query->min_match <= 1)
 		return NULL;
 	matcher = palloc0(sizeof(ElacMatcher));
 	matcher->set = set;
-	matcher->max_window = max_window;
 	matcher->probes = palloc0(Max(set->nterms, 1) * sizeof(MatchProbe *));
 	matcher->places = palloc0(Max(set->nterms, 1) * sizeof(MatchPlaces *));
 	if (query->condition == NULL)
-	{
 		matcher->root = make_count(set);
-		while (((uint64) matcher->root->nchildren >> matcher->nplanes) > 0)
-			matcher->nplanes++;
-		matcher->planes = palloc((Size) Max(matcher->nplanes, 1) * (max_window / 64) * sizeof(uint64));
-	}
 	else if (query->condition->size == 0)
 		matcher->root = make_node(MATCH_ANY_OF, 0);	/* of nothing: the server's @@ is false */
 	else
 		matcher->root = make_condition(set, 0, false);
+	nspare = count_spare(matcher->root);
+	if (count_bitmaps(matcher->root) + nspare > MATCHES_BITMAPS)
+		max_window = Min(max_window, ELAC_WINDOW);
+	matcher->max_window = max_window;
+	if (matcher->root->kind == MATCH_COUNT)
+	{
+		while (((uint64) matcher->root->nchildren >> matcher->nplanes) > 0)
+			matcher->nplanes++;
+		matcher->planes = palloc((Size) Max(matcher->nplanes, 1) * (max_window / 64) * sizeof(uint64));
+	}
+	matcher->spare = palloc(Max(nspare, 1) * sizeof(uint64 *));
+	for (uint32 i = 0; i < nspare; i++)
+		matcher->spare[i] = palloc(max_window / 8);
 	allocate_bitmaps(matcher->root, max_window / 64);
 	return matcher;
 }
@@ -332,85 +375,75 @@ any_bit(const uint64 *words, uint32 nwords)
 	return all != 0;
 }
 
+/* Adds the documents of a word to a bitmap; blocks without any of `within` may be left out. */
 static void
-evaluate_word(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+mark_word(ElacMatcher *matcher, const MatchNode *node, const uint64 *within, uint64 *out)
 {
-	memset(node->maybe, 0, matcher->nwords * sizeof(uint64));
 	for (uint32 i = 0; i < node->nterms; i++)
 	{
 		elac_term_skip(node->terms[i], matcher->window.first);
-		elac_term_mark(node->terms[i], &matcher->window, within, node->maybe);
+		elac_term_mark(node->terms[i], &matcher->window, within, out);
 	}
-	for (uint32 i = 0; i < matcher->nwords; i++)
-		node->maybe[i] &= within[i];
 }
 
-static void evaluate_node(ElacMatcher *matcher, MatchNode *node, const uint64 *within);
+static void evaluate_exact(ElacMatcher *matcher, const MatchNode *node, const uint64 *within, uint64 *out, uint32 depth);
 
 static void
-evaluate_all_of(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+exact_all_of(ElacMatcher *matcher, const MatchNode *node, const uint64 *within, uint64 *out, uint32 depth)
 {
-	uint32		nwords = matcher->nwords;
+	uint64	   *found = matcher->spare[depth];
 
-	memcpy(node->maybe, within, nwords * sizeof(uint64));
-	if (!node->exact)
-		memcpy(node->surely, within, nwords * sizeof(uint64));
-	for (uint32 i = 0; i < node->nchildren; i++)
+	memcpy(out, within, matcher->nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nchildren && any_bit(out, matcher->nwords); i++)
 	{
-		MatchNode  *child = node->children[i];
-
-		evaluate_node(matcher, child, node->maybe);
-		for (uint32 w = 0; w < nwords; w++)
-			node->maybe[w] &= child->maybe[w];
-		if (!node->exact)
-			for (uint32 w = 0; w < nwords; w++)
-				node->surely[w] &= child->surely[w];
-		if (!any_bit(node->maybe, nwords))
-			return;
+		evaluate_exact(matcher, node->children[i], out, found, depth + 1);
+		memcpy(out, found, matcher->nwords * sizeof(uint64));
 	}
 }
 
 static void
-evaluate_any_of(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+exact_any_of(ElacMatcher *matcher, const MatchNode *node, const uint64 *within, uint64 *out, uint32 depth)
 {
+	uint64	   *found = matcher->spare[depth];
 	uint32		nwords = matcher->nwords;
 
-	memset(node->maybe, 0, nwords * sizeof(uint64));
-	if (!node->exact)
-		memset(node->surely, 0, nwords * sizeof(uint64));
+	memset(out, 0, nwords * sizeof(uint64));
 	for (uint32 i = 0; i < node->nchildren; i++)
 	{
-		MatchNode  *child = node->children[i];
+		const MatchNode *child = node->children[i];
 
-		evaluate_node(matcher, child, within);
+		if (child->kind == MATCH_WORD)
+		{
+			mark_word(matcher, child, within, out);
+			continue;
+		}
+		evaluate_exact(matcher, child, within, found, depth + 1);
 		for (uint32 w = 0; w < nwords; w++)
-			node->maybe[w] |= child->maybe[w];
-		if (!node->exact)
-			for (uint32 w = 0; w < nwords; w++)
-				node->surely[w] |= child->surely[w];
+			out[w] |= found[w];
 	}
+	for (uint32 w = 0; w < nwords; w++)
+		out[w] &= within[w];
 }
 
 /* Counts in planes: plane p has bit p of every document's count. */
 static void
-evaluate_count(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+exact_count(ElacMatcher *matcher, const MatchNode *node, const uint64 *within, uint64 *out, uint32 depth)
 {
+	uint64	   *found = matcher->spare[depth];
 	uint32		nwords = matcher->nwords;
 	uint32		stride = matcher->max_window / 64;
 
-	memset(node->maybe, 0, nwords * sizeof(uint64));
+	memset(out, 0, nwords * sizeof(uint64));
 	if (node->nchildren < node->wanted)
 		return;
 	for (uint32 p = 0; p < matcher->nplanes; p++)
 		memset(matcher->planes + (Size) p * stride, 0, nwords * sizeof(uint64));
 	for (uint32 i = 0; i < node->nchildren; i++)
 	{
-		MatchNode  *child = node->children[i];
-
-		evaluate_word(matcher, child, within);
+		evaluate_exact(matcher, node->children[i], within, found, depth + 1);
 		for (uint32 w = 0; w < nwords; w++)
 		{
-			uint64		carry = child->maybe[w];
+			uint64		carry = found[w];
 
 			for (uint64 *plane = matcher->planes + w; carry != 0; plane += stride)
 			{
@@ -435,7 +468,89 @@ evaluate_count(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
 			else
 				above |= equal & plane;
 		}
-		node->maybe[w] = above | equal;
+		out[w] = above | equal;
+	}
+}
+
+/*
+ * The documents of `within` for which an exact node holds, into out, which is
+ * another bitmap; spare bitmaps from this depth on are free.
+ */
+static void
+evaluate_exact(ElacMatcher *matcher, const MatchNode *node, const uint64 *within, uint64 *out, uint32 depth)
+{
+	uint32		nwords = matcher->nwords;
+
+	switch (node->kind)
+	{
+		case MATCH_WORD:
+			memset(out, 0, nwords * sizeof(uint64));
+			mark_word(matcher, node, within, out);
+			for (uint32 w = 0; w < nwords; w++)
+				out[w] &= within[w];
+			break;
+		case MATCH_ALL_OF:
+			exact_all_of(matcher, node, within, out, depth);
+			break;
+		case MATCH_ANY_OF:
+			exact_any_of(matcher, node, within, out, depth);
+			break;
+		case MATCH_NOT:
+			evaluate_exact(matcher, node->children[0], within, out, depth);
+			for (uint32 w = 0; w < nwords; w++)
+				out[w] = within[w] & ~out[w];
+			break;
+		case MATCH_COUNT:
+			exact_count(matcher, node, within, out, depth);
+			break;
+		case MATCH_ANYTHING:
+		case MATCH_PHRASE:		/* never exact */
+			memcpy(out, within, nwords * sizeof(uint64));
+			break;
+	}
+}
+
+static void evaluate_node(ElacMatcher *matcher, MatchNode *node, const uint64 *within);
+
+static void
+evaluate_all_of(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+{
+	uint32		nwords = matcher->nwords;
+
+	memcpy(node->maybe, within, nwords * sizeof(uint64));
+	memcpy(node->surely, within, nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nchildren; i++)
+	{
+		MatchNode  *child = node->children[i];
+
+		evaluate_node(matcher, child, node->maybe);
+		for (uint32 w = 0; w < nwords; w++)
+		{
+			node->maybe[w] &= child->maybe[w];
+			node->surely[w] &= child->surely[w];
+		}
+		if (!any_bit(node->maybe, nwords))
+			return;
+	}
+}
+
+static void
+evaluate_any_of(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
+{
+	uint32		nwords = matcher->nwords;
+
+	memset(node->maybe, 0, nwords * sizeof(uint64));
+	memset(node->surely, 0, nwords * sizeof(uint64));
+	for (uint32 i = 0; i < node->nchildren; i++)
+	{
+		MatchNode  *child = node->children[i];
+
+		evaluate_node(matcher, child, within);
+		for (uint32 w = 0; w < nwords; w++)
+		{
+			node->maybe[w] |= child->maybe[w];
+			node->surely[w] |= child->surely[w];
+		}
 	}
 }
 
@@ -445,11 +560,13 @@ evaluate_node(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
 {
 	uint32		nwords = matcher->nwords;
 
+	if (node->exact)
+	{
+		evaluate_exact(matcher, node, within, node->maybe, 0);
+		return;
+	}
 	switch (node->kind)
 	{
-		case MATCH_WORD:
-			evaluate_word(matcher, node, within);
-			break;
 		case MATCH_ALL_OF:
 			evaluate_all_of(matcher, node, within);
 			break;
@@ -467,15 +584,13 @@ evaluate_node(ElacMatcher *matcher, MatchNode *node, const uint64 *within)
 				node->maybe[w] = within[w] & ~surely;
 			}
 			break;
-		case MATCH_ANYTHING:
-			memcpy(node->maybe, within, nwords * sizeof(uint64));
-			break;
 		case MATCH_PHRASE:
 			evaluate_node(matcher, node->children[0], within);
 			elac_matcher_phrase(matcher, node);
 			break;
-		case MATCH_COUNT:
-			evaluate_count(matcher, node, within);
+		case MATCH_WORD:
+		case MATCH_ANYTHING:
+		case MATCH_COUNT:		/* always exact */
 			break;
 	}
 }
@@ -526,7 +641,8 @@ drop_nulls(ElacTextReader **readers, const ElacBm25Query *query, ElacBitmap *out
 static void
 match_windows(ElacMatcher *matcher, ElacBitmap *out)
 {
-	uint64	   *within = palloc(MATCHES_WINDOW / 8);
+	uint32		max_window = matcher->max_window;
+	uint64	   *within = palloc(max_window / 8);
 	uint64		first = 0;
 
 	while ((first = elac_matcher_next(matcher, first)) < out->nbits)
@@ -537,9 +653,9 @@ match_windows(ElacMatcher *matcher, ElacBitmap *out)
 		uint32		nwords;
 
 		CHECK_FOR_INTERRUPTS();
-		first -= first % MATCHES_WINDOW;
+		first -= first % max_window;
 		window.first = (ElacDoc) first;
-		window.ndocs = (uint32) Min(out->nbits - first, MATCHES_WINDOW);
+		window.ndocs = (uint32) Min(out->nbits - first, max_window);
 		nwords = (window.ndocs + 63) / 64;
 		memset(within, 0xFF, nwords * sizeof(uint64));
 		if (window.ndocs % 64 != 0)
@@ -558,7 +674,7 @@ match_windows(ElacMatcher *matcher, ElacBitmap *out)
 				dst[w] = found;
 			}
 		}
-		first += MATCHES_WINDOW;
+		first += max_window;
 	}
 }
 
@@ -588,6 +704,7 @@ elac_text_matches(ElacTextReader **readers, const ElacBm25Query *query, ElacBitm
 			elac_term_mark(&set.terms[i], &all, NULL, out->words);
 			CHECK_FOR_INTERRUPTS();
 		}
+	elac_term_set_count(&set);
 	if (query->condition != NULL)
 		drop_nulls(readers, query, out);
 	MemoryContextSwitchTo(old);

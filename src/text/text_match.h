@@ -50,6 +50,7 @@ struct ElacMatcher
 	MatchProbe **probes;		/* by term of the set; NULL until needed */
 	MatchPlaces **places;		/* of prefixes, likewise */
 	uint64		nwindows;		/* so far */
+	uint64	  **spare;			/* bitmaps for what is below exact nodes, by depth */
 	uint64	   *planes;			/* MATCH_COUNT: one bit of all counts each */
 	uint32		nplanes;
 	bool		ask_all;		/* all documents that may match will be asked for */

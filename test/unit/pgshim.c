@@ -45,6 +45,7 @@ MemoryContext CurTransactionContext = NULL;
 MemoryContext PortalContext = NULL;
 
 static Size pgshim_bytes = 0;
+static Size pgshim_bytes_most = 0;
 static long pgshim_alloc_countdown = 0;
 static long pgshim_cancel_countdown = 0;
 
@@ -52,6 +53,15 @@ Size
 pgshim_allocated(void)
 {
 	return pgshim_bytes;
+}
+
+Size
+pgshim_allocated_most(void)
+{
+	Size		most = pgshim_bytes_most;
+
+	pgshim_bytes_most = pgshim_bytes;
+	return most;
 }
 
 void
@@ -138,6 +148,7 @@ pgshim_link(PgshimChunk *chunk, MemoryContext context)
 	head->next = chunk;
 	context->isReset = false;
 	pgshim_bytes += chunk->size;
+	pgshim_bytes_most = Max(pgshim_bytes_most, pgshim_bytes);
 }
 
 static void

@@ -39,6 +39,9 @@ extern void pgshim_init(void);
 /* Bytes allocated and not freed; contexts alive.  For leak checks. */
 extern Size pgshim_allocated(void);
 
+/* The most there was since this was asked last. */
+extern Size pgshim_allocated_most(void);
+
 /* The next allocation number `countdown` from now fails with out of memory; 0 turns it off. */
 extern void pgshim_fail_alloc_after(long countdown);
 

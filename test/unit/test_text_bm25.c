@@ -63,7 +63,7 @@ test_formula(void)
 	column.k1 = 1.2f;
 	column.b = 0.75f;
 	column.weight = 2.0f;
-	elac_bm25_field_init(&field, 4, &column, &query_text);
+	corpus_field(&field, 4, &column, &query_text);
 	field.stats.ndocs = 10;
 	field.stats.total_length = 80;
 	field.terms[0].df = 3;

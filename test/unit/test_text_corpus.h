@@ -207,6 +207,28 @@ corpus_compare_hits(const void *a, const void *b)
 	return x->doc < y->doc ? -1 : x->doc > y->doc;
 }
 
+/* A field from the words of a query; df and statistics still 0. */
+static inline void
+corpus_field(ElacBm25Field *field, int column, const ElacColumn *schema, const ElacTermVector *query)
+{
+	memset(field, 0, sizeof(*field));
+	field->column = column;
+	field->k1 = schema->k1;
+	field->b = schema->b;
+	field->weight = schema->weight;
+	field->nterms = query->nterms;
+	field->terms = palloc_extended((Size) Max(query->nterms, 1) * sizeof(ElacBm25Term), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < query->nterms; i++)
+	{
+		ElacBm25Term *term = &field->terms[i];
+
+		memset(term, 0, sizeof(*term));
+		term->bytes = query->terms[i].bytes;
+		term->len = query->terms[i].len;
+		term->qtf = query->terms[i].tf;
+	}
+}
+
 /* Adds a corpus to the statistics of field f of a query. */
 static inline void
 corpus_count(const Corpus *corpus, ElacBm25Field *field)
@@ -353,7 +375,7 @@ corpus_exercise(Built *built, uint32 ndocs, const ElacTermVector *text)
 	bitmap.words = palloc0(Max(elac_bitmap_words(ndocs), 1) * sizeof(uint64));
 	for (uint32 i = 0; i < ndocs; i++)
 		map[i] = i % 3 == 0 ? ELAC_INVALID_DOC : i;
-	elac_bm25_field_init(&field, 0, &column, text);
+	corpus_field(&field, 0, &column, text);
 	PGSHIM_RAISES(elac_text_prefetch(reader, &field));
 	PGSHIM_RAISES(elac_text_prefetch_positions(reader, &field));
 	for (int label = 0; label < ELAC_LABELS; label++)

@@ -873,6 +873,133 @@ test_peaks(void)
 	MemoryContextDelete(context);
 }
 
+/* ---- conditions of thousands of words ---- */
+
+#define WIDE_WORDS 16384
+#define WIDE_DOCS 70000			/* more than one window */
+
+/* A condition over words from first on: one word, or a tree with this operator above those of the level below. */
+static uint32
+place_wide(Asked *asked, uint32 first, uint32 n, int oper, uint32 leaf, int leaf_oper)
+{
+	TSQuery		condition = asked->query.condition;
+	uint32		number = (uint32) condition->size++;
+	QueryItem  *item = GETQUERY(condition) + number;
+
+	if (n == 1)
+	{
+		item->type = QI_VAL;
+		asked->query.operands[number] = (int32) first;
+		return number;
+	}
+	item->type = QI_OPR;
+	item->qoperator.oper = n <= leaf ? leaf_oper : oper;
+	item->qoperator.distance = 1;
+	asked->query.operands[number] = -1;
+	place_wide(asked, first + n / 2, n - n / 2, oper, leaf, leaf_oper);
+	item->qoperator.left = place_wide(asked, first, n / 2, oper, leaf, leaf_oper) - number;
+	return number;
+}
+
+/* Word number i is in the documents i, i + WIDE_WORDS, ... at position 1, and in those after them at position 2. */
+static void
+test_wide(void)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "test", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ElacTextWriter *writer = elac_text_writer_begin(ELAC_TEXT_PLAIN, ELAC_TEXT_POSITIONS);
+	char		(*names)[8] = palloc(WIDE_WORDS * 8);
+	ElacTextReader *reader;
+	ElacSectionWriter out;
+	Built		built;
+	Asked		asked;
+	static const struct
+	{
+		uint32		nwords;
+		int			oper;
+		uint32		leaf;
+		int			leaf_oper;
+		uint32		matching;
+	}			conditions[] = {
+		{WIDE_WORDS, OP_OR, 1, OP_OR, WIDE_DOCS}, {WIDE_WORDS, OP_OR, 2, OP_AND, WIDE_DOCS / 2}, {WIDE_WORDS, OP_AND, 2, OP_OR, 0},
+		{512, OP_OR, 2, OP_PHRASE, (WIDE_DOCS / WIDE_WORDS + 1) * 256}
+	};
+
+	for (uint32 i = 0; i < WIDE_WORDS; i++)
+		snprintf(names[i], 8, "w%05u", i);
+	for (uint32 d = 0; d < WIDE_DOCS; d++)
+	{
+		uint32		words[2] = {d % WIDE_WORDS, (d + WIDE_WORDS - 1) % WIDE_WORDS};
+		uint16		positions[2] = {2, 1};
+		ElacTerm	terms[2];
+		ElacTermVector vector;
+
+		memset(&vector, 0, sizeof(vector));
+		memset(terms, 0, sizeof(terms));
+		for (int i = 0; i < 2; i++)
+		{
+			ElacTerm   *term = &terms[i ^ (words[0] > words[1])];
+
+			term->bytes = names[words[i]];
+			term->len = 6;
+			term->tf = term->npositions = 1;
+			term->positions = &positions[i];
+		}
+		vector.nterms = vector.length = 2;
+		vector.terms = terms;
+		elac_text_writer_add(writer, &vector);
+	}
+	built_begin(&out);
+	elac_text_writer_finish(writer, NULL, WIDE_DOCS, &out);
+	built = built_end(&out);
+	reader = elac_text_open(&built.section, WIDE_DOCS);
+	memset(&asked, 0, sizeof(asked));
+	asked.query.fields = asked.fields;
+	asked.query.nfields = 1;
+	asked.query.nslots = WIDE_WORDS;
+	asked.fields[0].k1 = 1.2;
+	asked.fields[0].b = 0.75;
+	asked.fields[0].weight = 1;
+	asked.fields[0].nterms = WIDE_WORDS;
+	asked.fields[0].stats = elac_text_stats(reader);
+	asked.fields[0].terms = palloc0(WIDE_WORDS * sizeof(ElacBm25Term));
+	for (uint32 i = 0; i < WIDE_WORDS; i++)
+	{
+		ElacBm25Term *term = &asked.fields[0].terms[i];
+
+		term->bytes = names[i];
+		term->len = 6;
+		term->qtf = 1;
+		term->slot = i;
+		term->df = WIDE_DOCS / WIDE_WORDS * 2;
+	}
+	elac_bm25_prepare(&asked.query);
+	for (int i = 0; i < lengthof(conditions); i++)
+	{
+		ElacTextHeap *heap = elac_text_heap_create(10);
+		ElacBitmap	found = new_bitmap(WIDE_DOCS);
+		uint32		nhits;
+		Size		before;
+
+		asked.query.condition = palloc0(HDRSIZETQ + WIDE_WORDS * 2 * sizeof(QueryItem));
+		asked.query.operands = palloc(WIDE_WORDS * 2 * sizeof(int32));
+		place_wide(&asked, 0, conditions[i].nwords, conditions[i].oper, conditions[i].leaf, conditions[i].leaf_oper);
+		before = pgshim_allocated();
+		pgshim_allocated_most();
+		elac_text_matches(&reader, &asked.query, &found);
+		/* the words' lists are 3 kB each, a phrase has more; bitmaps of a large window for each node would be 256 MB */
+		CHECK(pgshim_allocated_most() - before < 128 * 1024 * 1024);
+		CHECK_EQ(elac_bitmap_count(&found), conditions[i].matching);
+		if (i % 2 == 0)
+			continue;
+		elac_text_search(&reader, &asked.query, NULL, 0, heap);
+		elac_text_heap_finish(heap, &nhits);
+		CHECK_EQ(nhits, 10);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
 int
 main(void)
 {
@@ -885,5 +1012,6 @@ main(void)
 	test_queries(5, 9000, 2, true, 12);
 	test_groups();
 	test_peaks();
+	test_wide();
 	return check_done();
 }

@@ -176,7 +176,7 @@ test_random(uint64 seed, int nsources, int nfields, uint32 ndocs, uint32 vocabul
 			ElacTermVector text = corpus_query(&rng, vocabulary, round * 2);
 
 			column.weight = round == 7 && f == 0 ? 0.0f : 1.0f + f;
-			elac_bm25_field_init(&query.fields[f], f, &column, &text);
+			corpus_field(&query.fields[f], f, &column, &text);
 		}
 		prepare(corpora, readers, nsources, nfields, &query);
 		for (int s = 0; s < nsources; s++)
@@ -253,7 +253,7 @@ test_extremes(void)
 		text.terms = words_sorted + first;
 		text.nterms = Min(3, lengthof(dfs) - first);
 		corpus_normalize(&text);
-		elac_bm25_field_init(&field, 0, &column, &text);
+		corpus_field(&field, 0, &column, &text);
 		prepare(&corpus, &reader, 1, 1, &query);
 		for (int i = 0; i < lengthof(ks); i++)
 			check_search(&corpus, &reader, 1, 1, &query, NULL, ks[i]);
