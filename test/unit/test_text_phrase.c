@@ -110,8 +110,8 @@ make_doc(const Shape *shape, uint32 d, ElacTermVector *vector)
 	pfree(tokens);
 }
 
-static ElacTextReader *
-make_reader(const Shape *shape, const ElacTermVector *docs, int flags)
+static Built *
+build_section(const Shape *shape, const ElacTermVector *docs, int flags)
 {
 	ElacTextWriter *writer = elac_text_writer_begin(shape->labelled ? ELAC_TEXT_TSVECTOR : ELAC_TEXT_PLAIN, flags);
 	ElacSectionWriter out;
@@ -122,7 +122,13 @@ make_reader(const Shape *shape, const ElacTermVector *docs, int flags)
 		elac_text_writer_add(writer, &docs[d]);
 	elac_text_writer_finish(writer, NULL, shape->ndocs, &out);
 	*built = built_end(&out);
-	return elac_text_open(&built->section, shape->ndocs);
+	return built;
+}
+
+static ElacTextReader *
+make_reader(const Shape *shape, const ElacTermVector *docs, int flags)
+{
+	return elac_text_open(&build_section(shape, docs, flags)->section, shape->ndocs);
 }
 
 /* ---- what is asked ---- */
@@ -384,6 +390,74 @@ test_others(void)
 	CHECK(elac_phrase_open(&set, 0) == NULL);
 }
 
+/* ---- damaged bytes ---- */
+
+static void
+ask_damaged(const Shape *shape, Built *built, const ElacBm25Query *query, bool window_first)
+{
+	ElacTextReader *reader = elac_text_open(&built->section, shape->ndocs);
+	ElacWindow	window = {0, shape->ndocs};
+	uint64	   *docs = palloc((shape->ndocs + 63) / 64 * sizeof(uint64));
+	ElacBitmap	out = {shape->ndocs, palloc0(elac_bitmap_words(shape->ndocs) * sizeof(uint64))};
+	ElacTermSet set;
+	ElacPhrase *phrase;
+
+	elac_term_set_open(&set, &reader, query);
+	phrase = elac_phrase_open(&set, 0);
+	memset(docs, 0xFF, (shape->ndocs + 63) / 64 * sizeof(uint64));
+	if (shape->ndocs % 64 != 0)
+		docs[shape->ndocs / 64] = (UINT64CONST(1) << (shape->ndocs % 64)) - 1;
+	if (window_first)
+		elac_phrase_window(phrase, &window, docs);
+	for (uint32 d = 0; d < shape->ndocs; d += 7)
+		(void) elac_phrase_check(phrase, d);
+	elac_text_matches(&reader, query, &out);
+}
+
+/* Whatever the bytes are, they end in an answer or in the one error there may be. */
+static void
+test_damage(void)
+{
+	Shape		shape = {3000, 1, false, true};
+	ElacTermVector *docs = palloc0(shape.ndocs * sizeof(ElacTermVector));
+	ElacTextReader *reader;
+	Built	   *good;
+	ElacBm25Query query;
+	uint32		raised = 0;
+
+	elac_rng_seed(&rng, 7);
+	for (uint32 d = 0; d < shape.ndocs; d++)
+		make_doc(&shape, d, &docs[d]);
+	good = build_section(&shape, docs, ELAC_TEXT_POSITIONS);
+	reader = elac_text_open(&good->section, shape.ndocs);
+	for (int i = 0; i < 600; i++)
+	{
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "damage", ALLOCSET_DEFAULT_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(context);
+		Built		built = *good;
+
+		make_query(&shape, (const ElacTextReader *const *) &reader, 2 + i % 3, &query);
+		built.head = memcpy(palloc(good->head_len), good->head, good->head_len);
+		built.body = memcpy(palloc(good->body_len), good->body, good->body_len);
+		for (uint32 n = elac_rng_below(&rng, 5); n < 5; n++)
+		{
+			if (elac_rng_below(&rng, 3) == 0)
+				built.head[HEAD_JUNK + elac_rng_below(&rng, good->head_len - HEAD_JUNK)] = (uint8) elac_rng_u64(&rng);
+			else
+				built.body[BODY_JUNK + elac_rng_below(&rng, good->body_len - BODY_JUNK)] = (uint8) elac_rng_u64(&rng);
+		}
+		built_open(&built);
+		if (PGSHIM_RAISES(ask_damaged(&shape, &built, &query, i % 2)))
+		{
+			raised++;
+			CHECK_EQ(pgshim_error.sqlstate, ERRCODE_INDEX_CORRUPTED);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+	}
+	CHECK(raised > 50);
+}
+
 int
 main(void)
 {
@@ -398,5 +472,6 @@ main(void)
 	test_shape(3, &labels, 64);
 	test_shape(4, &large, 8);
 	test_others();
+	test_damage();
 	return check_done();
 }
