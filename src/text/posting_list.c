@@ -661,7 +661,7 @@ positions_bytes(ElacPostingList *list, uint64 start, uint64 stop)
 	/* rows of lengths have been checked against the whole */
 	if (stop - start > LIST_POSITIONS_MAX)
 		list_corrupted(list, "A row of positions");
-	if (start < source->stream_start || stop > source->stream_end)
+	if (source->stream == NULL || start < source->stream_start || stop > source->stream_end)
 	{
 		uint64		wanted = Min(entry->positions_len - start, Max(LIST_WINDOW, stop - start));
 
