@@ -1241,3 +1241,9 @@ CREATE FUNCTION elacsym_legs(fused float8) RETURNS float8[]
 	AS 'MODULE_PATHNAME', 'elac_fusion_legs' LANGUAGE C STABLE PARALLEL RESTRICTED
 	SUPPORT elacsym_fusion_support;
 COMMENT ON FUNCTION elacsym_legs(float8) IS 'rank and value in each leg of a call of elacsym_rrf() or elacsym_linear(), NULL where the leg does not rank the row';
+
+-- ===== 7. searches asked for in JSON (src/api/json_rows.c) =====
+
+CREATE FUNCTION elacsym_query("table" regclass, request jsonb) RETURNS SETOF jsonb
+	AS 'MODULE_PATHNAME', 'elac_json_query' LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION elacsym_query(regclass, jsonb) IS 'search asked for in JSON: rank_by, filters, top_k, include_attributes; a row is a jsonb object';

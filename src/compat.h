@@ -205,4 +205,11 @@ elac_eclass_members(EquivalenceClass *eclass, Relids relids)
 #define elac_rte_group_exprs(rte) NIL
 #endif
 
+/* Has a table's column (from 0) no NULL?  Since 18 a constraint may not be valid yet. */
+#if PG_VERSION_NUM >= 180000
+#define elac_column_not_null(desc, i) (TupleDescCompactAttr((desc), (i))->attnullability == ATTNULLABLE_VALID)
+#else
+#define elac_column_not_null(desc, i) (TupleDescAttr((desc), (i))->attnotnull)
+#endif
+
 #endif							/* ELAC_COMPAT_H */

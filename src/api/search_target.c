@@ -95,6 +95,18 @@ origin_of_view_column(Oid view, AttrNumber attno)
 	return origin;
 }
 
+bool
+elac_search_column_origin(Oid relation, AttrNumber attno, Oid *table, AttrNumber *table_attno)
+{
+	ColumnOrigin origin = {relation, attno};
+
+	if (get_rel_relkind(relation) == RELKIND_VIEW)
+		origin = origin_of_view_column(relation, attno);
+	*table = origin.table;
+	*table_attno = origin.attno;
+	return OidIsValid(origin.table);
+}
+
 static void
 searched_open(SearchedRelation *searched, Oid oid)
 {

@@ -8,6 +8,8 @@
 
 #include "elacsym.h"
 
+#include "access/attnum.h"
+
 typedef struct ElacSearchTarget
 {
 	Oid			relation;		/* table, partitioned table, materialized view or view */
@@ -28,5 +30,11 @@ typedef struct ElacSearchTarget
  * ERRCODE_WRONG_OBJECT_TYPE.  Result in CurrentMemoryContext.
  */
 extern ElacSearchTarget *elac_search_target(Oid relation, Oid index, bool want_vector, bool want_text);
+
+/*
+ * The table's column that a column of the relation shows: itself, or what a
+ * view shows.  False when it is no plain column of a table.
+ */
+extern bool elac_search_column_origin(Oid relation, AttrNumber attno, Oid *table, AttrNumber *table_attno);
 
 #endif							/* ELAC_SEARCH_TARGET_H */
