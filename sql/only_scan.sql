@@ -31,7 +31,7 @@ END $$;
 CREATE TABLE conditions (c text);
 INSERT INTO conditions VALUES ('body @@ ''w3'''), ('body @@ ''word & !w3'''), ('body @@ ''!w3'''), ('body @@ ''u1:*'' AND n = 3'), ('body @@ ''word <-> w2'''),
 	('n = 3'), ('n IS NULL'), ('n IS NOT NULL AND body IS NULL'), ('NOT (n = 3 OR body @@ ''w1'')'), ('(n < 3) IS NOT TRUE'), ('(body @@ ''w3'') IS UNKNOWN'), ('v IS NULL'),
-	('n IN (1, 2, 3) AND tags @> ''{t1}'' OR body @@ ''u77 | u78'''), ('n = 3 AND n = 4'), ('n > 3 AND body @@ (SELECT ''w3''::tsquery)'), ('to_tsvector(''simple'', body) @@ ''w3 & word''');
+	('n IN (1, 2, 3) AND tags @> ''{t1}'' OR body @@ ''u77 | u78'''), ('n = 3 AND n > 4'), ('n > 3 AND body @@ (SELECT ''w3''::tsquery)'), ('to_tsvector(''simple'', body) @@ ''w3 & word''');
 
 -- never vacuumed
 SELECT c, (counted('SELECT count(*) FROM os WHERE ' || c)).* FROM conditions;
