@@ -11,7 +11,9 @@
 #include "postgres.h"
 
 #include "access/stratnum.h"
+#include "access/transam.h"
 #include "catalog/pg_amop.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -22,10 +24,14 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "am/condition.h"
 #include "am/match_condition.h"
 #include "storage/metapage.h"
+
+/* Strategy number of <> in the families of attributes (am/README.md). */
+#define ELAC_STRATEGY_NOT_EQUAL 6
 
 typedef struct ConditionClause
 {
@@ -218,18 +224,43 @@ walk_argument(Walk *walk, Node *node, Datum *value, bool *isnull)
  * column's family whose left input is the column's type.  @@ is walk_match()'s.
  */
 static bool
-condition_operator(const ElacTarget *target, int column, Oid op, int *strategy)
+condition_strategy(const ElacTarget *target, int column, Oid op, int *strategy)
 {
 	Oid			lefttype;
 	Oid			righttype;
 
-	if (get_op_opfamily_strategy(op, target->opfamily[column]) == 0 || elac_match_condition_is_operator(op))
+	if (!OidIsValid(op) || get_op_opfamily_strategy(op, target->opfamily[column]) == 0 ||
+		elac_match_condition_is_operator(op))
 		return false;
 	get_op_opfamily_properties(op, target->opfamily[column], false, strategy, &lefttype, &righttype);
 	/* array families list anyarray, which stands for the column's own type */
 	if (lefttype != target->opcintype[column])
 		return false;
 	return op_strict(op);
+}
+
+/*
+ * The same, by way of the negator where that says more: of <>, which is no
+ * range and has no hash, and of operators that families do not list, such as
+ * NOT LIKE.  Operators that negate each other do so for whatever is not NULL.
+ */
+static bool
+condition_operator(const ElacTarget *target, int column, Oid *op, int *strategy, bool *negated)
+{
+	Oid			negator = get_negator(*op);
+	int			other;
+
+	*negated = false;
+	if (condition_strategy(target, column, *op, strategy) && *strategy != ELAC_STRATEGY_NOT_EQUAL)
+		return true;
+	if (condition_strategy(target, column, negator, &other))
+	{
+		*op = negator;
+		*strategy = other;
+		*negated = true;
+		return true;
+	}
+	return condition_strategy(target, column, *op, strategy);
 }
 
 static void
@@ -240,13 +271,15 @@ predicate_set_operator(ElacPredicate *predicate, Oid op, Oid collation, int stra
 	predicate->strategy = strategy <= BTMaxStrategyNumber ? strategy : 0;
 }
 
+/* column op argument, or the other way round. */
 static bool
-walk_operator(Walk *walk, OpExpr *expr, ElacFilter **out)
+walk_comparison(Walk *walk, OpExpr *expr, ElacFilter **out)
 {
 	Oid			op = expr->opno;
 	Node	   *argument;
 	int			column;
 	int			strategy;
+	bool		negated;
 	Datum		value = (Datum) 0;
 	bool		isnull = false;
 
@@ -260,7 +293,7 @@ walk_operator(Walk *walk, OpExpr *expr, ElacFilter **out)
 		argument = linitial(expr->args);
 		op = get_commutator(op);
 	}
-	if (column < 0 || !OidIsValid(op) || !condition_operator(walk->target, column, op, &strategy))
+	if (column < 0 || !OidIsValid(op) || !condition_operator(walk->target, column, &op, &strategy, &negated))
 		return false;
 	if (!walk_argument(walk, argument, &value, &isnull))
 		return false;
@@ -270,7 +303,25 @@ walk_operator(Walk *walk, OpExpr *expr, ElacFilter **out)
 		predicate_set_operator(&(*out)->predicate, op, expr->inputcollid, strategy);
 		(*out)->predicate.arg = value;
 		(*out)->predicate.arg_isnull = isnull;
+		if (negated)
+			*out = filter_make_unary(ELAC_FILTER_NOT, *out);
 	}
+	return true;
+}
+
+/* IS DISTINCT FROM: its operator is the equality, and NULLs are equal to each other. */
+static bool
+walk_distinct(Walk *walk, OpExpr *expr, ElacFilter **out)
+{
+	ElacFilter *equal = NULL;
+
+	if (!walk_comparison(walk, expr, &equal))
+		return false;
+	if (walk->mode != WALK_BUILD)
+		return true;
+	if (equal->kind == ELAC_FILTER_PREDICATE && equal->predicate.arg_isnull)
+		equal = filter_make_predicate(ELAC_PREDICATE_IS_NULL, equal->predicate.column);
+	*out = filter_make_unary(ELAC_FILTER_NOT, filter_make_unary(ELAC_FILTER_IS_TRUE, equal));
 	return true;
 }
 
@@ -299,23 +350,88 @@ walk_match(Walk *walk, OpExpr *expr, ElacFilter **out)
 	return true;
 }
 
+/* column op ANY (array), or ALL. */
 static bool
-walk_array_operator(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
+walk_array_argument(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
 {
 	int			column = elac_target_column(walk->target, linitial(expr->args));
+	Oid			op = expr->opno;
 	int			strategy;
+	bool		negated;
 	Datum		value = (Datum) 0;
 	bool		isnull = false;
 
-	if (column < 0 || !condition_operator(walk->target, column, expr->opno, &strategy))
+	if (column < 0 || !condition_operator(walk->target, column, &op, &strategy, &negated))
 		return false;
 	if (!walk_argument(walk, lsecond(expr->args), &value, &isnull))
 		return false;
 	if (walk->mode == WALK_BUILD)
 	{
-		*out = filter_make_predicate(expr->useOr ? ELAC_PREDICATE_ANY : ELAC_PREDICATE_ALL, column);
-		predicate_set_operator(&(*out)->predicate, expr->opno, expr->inputcollid, strategy);
+		/* not for all: for any not */
+		*out = filter_make_predicate(expr->useOr != negated ? ELAC_PREDICATE_ANY : ELAC_PREDICATE_ALL, column);
+		predicate_set_operator(&(*out)->predicate, op, expr->inputcollid, strategy);
 		predicate_set_array(&(*out)->predicate, value, isnull);
+		if (negated)
+			*out = filter_make_unary(ELAC_FILTER_NOT, *out);
+	}
+	return true;
+}
+
+/*
+ * An operator on elements has no family in the index.  It must be a comparison
+ * of the server's that belongs to the element type's default btree family, or
+ * <>: these are immutable and raise no errors.
+ */
+static bool
+condition_element_operator(Oid *op, Oid element, int *strategy, bool *negated)
+{
+	Oid			family = lookup_type_cache(element, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+
+	*negated = false;
+	if (!OidIsValid(family))
+		return false;
+	*strategy = get_op_opfamily_strategy(*op, family);
+	if (*strategy == 0 && OidIsValid(get_negator(*op)))
+	{
+		*op = get_negator(*op);
+		*strategy = get_op_opfamily_strategy(*op, family);
+		*negated = true;
+	}
+	return *strategy != 0 && get_opcode(*op) < FirstNormalObjectId && op_strict(*op) &&
+		op_volatile(*op) == PROVOLATILE_IMMUTABLE;
+}
+
+/* argument op ANY (column), or ALL. */
+static bool
+walk_array_column(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
+{
+	int			column = elac_target_column(walk->target, lsecond(expr->args));
+	Oid			op = expr->opno;
+	Oid			element;
+	int			strategy;
+	bool		negated;
+	ElacPredicate *predicate;
+	Datum		value = (Datum) 0;
+	bool		isnull = false;
+
+	/* a class for arrays: text[] of text_array_bm25_ops is no attribute */
+	if (column < 0 || walk->target->opcintype[column] != ANYARRAYOID)
+		return false;
+	element = get_base_element_type(exprType(lsecond(expr->args)));
+	if (!OidIsValid(element) || !condition_element_operator(&op, element, &strategy, &negated) ||
+		!walk_argument(walk, linitial(expr->args), &value, &isnull))
+		return false;
+	if (walk->mode == WALK_BUILD)
+	{
+		*out = filter_make_predicate(expr->useOr != negated ? ELAC_PREDICATE_ANY_ELEMENT : ELAC_PREDICATE_ALL_ELEMENTS, column);
+		predicate = &(*out)->predicate;
+		predicate_set_operator(predicate, op, expr->inputcollid, strategy);
+		predicate->arg = value;
+		predicate->arg_isnull = isnull;
+		predicate->element.type = element;
+		get_typlenbyvalalign(element, &predicate->element.typlen, &predicate->element.typbyval, &predicate->element.typalign);
+		if (negated)
+			*out = filter_make_unary(ELAC_FILTER_NOT, *out);
 	}
 	return true;
 }
@@ -412,11 +528,16 @@ condition_walk(Walk *walk, Node *node, ElacFilter **out)
 	switch (nodeTag(node))
 	{
 		case T_OpExpr:
-			if (walk_operator(walk, (OpExpr *) node, out) || walk_match(walk, (OpExpr *) node, out))
+			if (walk_comparison(walk, (OpExpr *) node, out) || walk_match(walk, (OpExpr *) node, out))
+				return true;
+			break;
+		case T_DistinctExpr:
+			if (walk_distinct(walk, (OpExpr *) node, out))
 				return true;
 			break;
 		case T_ScalarArrayOpExpr:
-			if (walk_array_operator(walk, (ScalarArrayOpExpr *) node, out))
+			if (walk_array_argument(walk, (ScalarArrayOpExpr *) node, out) ||
+				walk_array_column(walk, (ScalarArrayOpExpr *) node, out))
 				return true;
 			break;
 		case T_BoolExpr:
@@ -520,6 +641,21 @@ key_is_match(const ElacSchema *schema, ScanKey key)
 		(key->sk_flags & (SK_SEARCHNULL | SK_SEARCHNOTNULL)) == 0 && key->sk_strategy == ELAC_STRATEGY_MATCH;
 }
 
+/* For a key that is <>: the family's =, of which it is the negation. */
+static bool
+key_set_equality(Relation index, ScanKey key, ElacPredicate *predicate)
+{
+	int			column = key->sk_attno - 1;
+	Oid			type = index->rd_opcintype[column];
+	Oid			op = get_opfamily_member(index->rd_opfamily[column], type,
+										 OidIsValid(key->sk_subtype) ? key->sk_subtype : type, BTEqualStrategyNumber);
+
+	if (!OidIsValid(op) || get_opcode(get_negator(op)) != key->sk_func.fn_oid)
+		return false;
+	predicate_set_operator(predicate, op, key->sk_collation, BTEqualStrategyNumber);
+	return true;
+}
+
 static ElacFilter *
 key_filter(Relation index, ScanKey key)
 {
@@ -541,6 +677,8 @@ key_filter(Relation index, ScanKey key)
 	{
 		filter->predicate.arg = key->sk_argument;
 		filter->predicate.arg_isnull = (key->sk_flags & SK_ISNULL) != 0;
+		if (key->sk_strategy == ELAC_STRATEGY_NOT_EQUAL && key_set_equality(index, key, &filter->predicate))
+			filter = filter_make_unary(ELAC_FILTER_NOT, filter);
 	}
 	return filter;
 }

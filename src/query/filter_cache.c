@@ -15,6 +15,7 @@
 
 #include "access/transam.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
@@ -79,13 +80,19 @@ filter_key_argument(const ElacPredicate *predicate, int16 *typlen, bool *typbyva
 {
 	Oid			function = predicate->function.fn_oid;
 	Oid		   *argtypes = NULL;
+	Oid			argument;
 	int			nargs = 0;
 
 	if (!OidIsValid(function) || function >= FirstNormalObjectId ||
 		func_volatile(function) != PROVOLATILE_IMMUTABLE ||
 		!OidIsValid(get_func_signature(function, &argtypes, &nargs)) || nargs != 2)
 		return false;
-	get_typlenbyval(argtypes[1], typlen, typbyval);
+	argument = predicate->kind == ELAC_PREDICATE_ANY_ELEMENT || predicate->kind == ELAC_PREDICATE_ALL_ELEMENTS ?
+		argtypes[0] : argtypes[1];
+	/* what it really is, is not known here */
+	if (argument == ANYELEMENTOID)
+		return false;
+	get_typlenbyval(argument, typlen, typbyval);
 	return *typlen > 0 || *typlen == -1;
 }
 
@@ -93,8 +100,8 @@ void
 elac_filter_key(ElacFilterKey *key, Relation index, uint64 segment, const ElacPredicate *predicate)
 {
 	const ElacMetapage *meta = elac_metapage_get(index);
-	bool		has_argument = predicate->kind == ELAC_PREDICATE_OPERATOR || predicate->kind == ELAC_PREDICATE_ANY ||
-		predicate->kind == ELAC_PREDICATE_ALL;
+	bool		has_elements = predicate->kind == ELAC_PREDICATE_ANY || predicate->kind == ELAC_PREDICATE_ALL;
+	bool		has_argument = predicate->kind != ELAC_PREDICATE_IS_NULL && predicate->kind != ELAC_PREDICATE_IS_TRUE;
 	int32		words[5] = {predicate->column, predicate->kind, (int32) predicate->function.fn_oid,
 		(int32) predicate->collation, predicate->nelements};
 	StringInfoData bytes;
@@ -110,9 +117,9 @@ elac_filter_key(ElacFilterKey *key, Relation index, uint64 segment, const ElacPr
 	appendBinaryStringInfo(&bytes, (char *) &segment, sizeof(segment));
 	appendBinaryStringInfo(&bytes, (char *) words, sizeof(words));
 	appendStringInfoChar(&bytes, predicate->arg_isnull ? 'n' : 'v');
-	if (predicate->kind == ELAC_PREDICATE_OPERATOR)
+	if (has_argument && !has_elements)
 		filter_key_datum(&bytes, predicate->arg, predicate->arg_isnull, typlen, typbyval);
-	else if (has_argument)
+	else if (has_elements)
 	{
 		int16		element_len = typlen;
 		bool		element_byval = typbyval;
