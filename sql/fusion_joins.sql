@@ -49,6 +49,11 @@ SELECT array_agg(id) = (SELECT array_agg(id) FROM (SELECT id FROM d WHERE owner 
 SELECT array_agg(id) = (SELECT array_agg(id) FROM (SELECT id FROM d WHERE owner < 4 ORDER BY elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more')) x) AS equal
 	FROM (SELECT id FROM d WHERE owner = ANY (ARRAY(SELECT id FROM o WHERE id < 4)) ORDER BY elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more')) x;
 SELECT same($$SELECT d.id, elacsym_rrf(d.v <=> '[1,2,1,2]', d.body <@> 'w3 x5 more') FROM d JOIN d e ON e.id = d.id + 100 WHERE d.price < 500 ORDER BY 2$$);
+-- on the side of an outer join that may be missing, the score is then NULL
+SELECT o.id, d.id, round(elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3')::numeric, 6) AS score, (elacsym_legs(elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3')))[1] AS rank FROM o LEFT JOIN d ON d.owner = o.id AND d.price < 4
+	ORDER BY elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3'), o.id;
+SELECT o.id, x.id, round(x.score::numeric, 6) AS score FROM o LEFT JOIN (SELECT id, owner, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') AS score FROM d WHERE price < 4) x ON x.owner = o.id ORDER BY x.score, o.id LIMIT 4;
+SELECT count(*), count(score) FROM (SELECT o.id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') AS score FROM o FULL JOIN d ON d.owner = o.id AND d.id < 5) x;
 -- two tables, each with its own fusion
 SELECT d.id = e.id AS equal, round(elacsym_rrf(d.v <=> '[1,2,1,2]', d.body <@> 'w3')::numeric, 6) AS a, round(elacsym_rrf(e.v <=> '[2,2,1,2]', e.body <@> 'w3')::numeric, 6) AS b
 	FROM d JOIN d e USING (id) ORDER BY elacsym_rrf(d.v <=> '[1,2,1,2]', d.body <@> 'w3') + elacsym_rrf(e.v <=> '[2,2,1,2]', e.body <@> 'w3') LIMIT 3;

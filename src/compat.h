@@ -177,10 +177,25 @@ elac_eclass_members(EquivalenceClass *eclass, Relids relids)
 /* Outer joins that make a Var NULL are not part of an index expression. */
 #if PG_VERSION_NUM >= 160000
 #define elac_var_clear_nulling(var) ((var)->varnullingrels = NULL)
-#define elac_var_is_nulled(var) (!bms_is_empty((var)->varnullingrels))
 #else
 #define elac_var_clear_nulling(var) ((void) 0)
-#define elac_var_is_nulled(var) false
+#endif
+
+/*
+ * Outer joins above a Var or a PlaceHolderVar that may make it NULL, which is
+ * not known before 16; and an expression as it is below them.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "rewrite/rewriteManip.h"
+#define elac_var_nulling(var) ((var)->varnullingrels)
+#define elac_placeholder_nulling(placeholder) ((placeholder)->phnullingrels)
+#define elac_placeholder_set_nulling(placeholder, relids) ((placeholder)->phnullingrels = (relids))
+#define elac_remove_nulling(node, relids) remove_nulling_relids((node), (relids), NULL)
+#else
+#define elac_var_nulling(var) ((Relids) NULL)
+#define elac_placeholder_nulling(placeholder) ((Relids) NULL)
+#define elac_placeholder_set_nulling(placeholder, relids) ((void) (relids))
+#define elac_remove_nulling(node, relids) (node)
 #endif
 
 /*

@@ -37,7 +37,8 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(elac_fusion_support);
 typedef struct ColumnContext
 {
 	Index		varno;			/* 0: none yet */
-	bool		mixed;			/* several tables, or one that an outer join may make NULL */
+	Relids		nulling;		/* outer joins that may make its columns NULL */
+	bool		mixed;			/* several tables */
 } ColumnContext;
 
 static bool
@@ -53,9 +54,11 @@ column_walker(Node *node, void *arg)
 
 		if (var->varlevelsup > 0)
 			return false;
-		if ((context->varno != 0 && context->varno != var->varno) || elac_var_is_nulled(var))
+		if (context->varno != 0 &&
+			(context->varno != var->varno || !bms_equal(context->nulling, elac_var_nulling(var))))
 			context->mixed = true;
 		context->varno = var->varno;
+		context->nulling = elac_var_nulling(var);
 		return false;
 	}
 	return expression_tree_walker(node, column_walker, arg);
@@ -63,7 +66,7 @@ column_walker(Node *node, void *arg)
 
 /* The range table entry of a table whose columns the legs are made of, 0 when there is none. */
 static Index
-fusion_table(PlannerInfo *root, List *legs)
+fusion_table(PlannerInfo *root, List *legs, Relids *nulling)
 {
 	ColumnContext context = {0};
 
@@ -71,6 +74,7 @@ fusion_table(PlannerInfo *root, List *legs)
 	if (context.varno < 1 || context.mixed || context.varno > list_length(root->parse->rtable) ||
 		rt_fetch(context.varno, root->parse->rtable)->rtekind != RTE_RELATION)
 		return 0;
+	*nulling = context.nulling;
 	return context.varno;
 }
 
@@ -92,6 +96,16 @@ fusion_table_is_member(PlannerInfo *root, Index varno)
 
 /* ---- the support function ---- */
 
+/* Computed below the outer joins that make the table's columns NULL, and made NULL with them. */
+static Node *
+fusion_place(PlannerInfo *root, Expr *marked, Relids table, Relids nulling)
+{
+	PlaceHolderVar *placeholder = make_placeholder_expr(root, marked, bms_copy(table));
+
+	elac_placeholder_set_nulling(placeholder, bms_copy(nulling));
+	return (Node *) placeholder;
+}
+
 static Expr *
 fusion_mark(const FuncExpr *call, List *args)
 {
@@ -106,6 +120,7 @@ simplify_fusion(PlannerInfo *root, const FuncExpr *fcall, ElacFusionKind kind)
 	Expr	   *marked;
 	ListCell   *cell;
 	bool		is_empty = true;
+	Relids		nulling = NULL;
 	Index		varno;
 
 	if (!elac_fusion_call_read(fcall, kind, &call))
@@ -114,13 +129,13 @@ simplify_fusion(PlannerInfo *root, const FuncExpr *fcall, ElacFusionKind kind)
 		is_empty = is_empty && elac_fusion_leg_is_empty(lfirst(cell));
 	if (is_empty)				/* nobody ranks anything */
 		return (Node *) makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(0.0), false, FLOAT8PASSBYVAL);
-	varno = fusion_table(root, call.legs);
+	varno = fusion_table(root, call.legs, &nulling);
 	if (varno == 0)
 		return NULL;
-	marked = fusion_mark(fcall, copyObject(fcall->args));
+	marked = fusion_mark(fcall, (List *) elac_remove_nulling((Node *) copyObject(fcall->args), nulling));
 	if (fusion_table_is_member(root, varno))
 		return (Node *) marked;
-	return (Node *) make_placeholder_expr(root, marked, bms_make_singleton(varno));
+	return fusion_place(root, marked, bms_make_singleton(varno), nulling);
 }
 
 /* elacsym_legs(): belongs to the same table as the call that it asks about. */
@@ -142,7 +157,7 @@ simplify_legs(PlannerInfo *root, const FuncExpr *fcall)
 		return NULL;
 	marked = fusion_mark(fcall, list_make1(copyObject(argument)));
 	return placeholder == NULL ? (Node *) marked :
-		(Node *) make_placeholder_expr(root, marked, bms_copy(placeholder->phrels));
+		fusion_place(root, marked, placeholder->phrels, elac_placeholder_nulling(placeholder));
 }
 
 Datum
