@@ -237,6 +237,14 @@ SELECT jq_same('{"rank_by": ["va", "ANN", [7, 1]], "top_k": 5}', $$SELECT id, va
 SELECT jq_error('{"rank_by": ["Sum", [["v2", "BM25", "x"], ["tags", "BM25", "x"]]]}', 'jq_forms'), jq_error('{"rank_by": ["Sum", [["more", "BM25", "x"], ["tags", "BM25", "x"]]]}', 'jq_forms');
 CREATE INDEX ON jq_forms USING elacsym (vb vector_cosine_ops);
 SELECT jq_error('{"rank_by": ["vb", "ANN", [7, 1]]}', 'jq_forms');
+CREATE TABLE jq_cast (id int PRIMARY KEY, v vector, w vector(2));
+INSERT INTO jq_cast SELECT i, ARRAY[i, 1, 2]::real[]::vector, ARRAY[i, 1]::real[]::vector FROM generate_series(1, 300) i;
+CREATE INDEX ON jq_cast USING elacsym ((v::vector(3)::halfvec(3)) halfvec_l2_ops);
+CREATE INDEX ON jq_cast USING elacsym ((w::halfvec(2)) halfvec_cosine_ops, id);
+CREATE INDEX ON jq_cast USING elacsym (w vector_ip_ops);
+SELECT jq_same('{"rank_by": ["v", "ANN", [7, 1, 2]], "top_k": 5}', $$SELECT id, v::vector(3)::halfvec(3) <-> '[7,1,2]' FROM jq_cast ORDER BY 2, 1 LIMIT 5$$, 'jq_cast');
+SELECT jq_same('{"rank_by": ["w", "ANN", [7, 1]], "top_k": 5}', $$SELECT id, w <#> '[7,1]' FROM jq_cast ORDER BY 2, 1 LIMIT 5$$, 'jq_cast');
+SELECT jq_error('{"rank_by": ["v", "ANN", [7, 1]]}', 'jq_cast'), jq_error('{"rank_by": ["v", "ANN", [7, 1, 1e6]]}', 'jq_cast');
 ALTER TABLE jq_forms RENAME id TO number;
 SELECT elacsym_query('jq_forms', '{"rank_by": ["number", "desc"], "top_k": 1}');
 
@@ -300,7 +308,7 @@ RESET ROLE;
 SELECT sum((r ->> 'id')::int), count(*) FROM generate_series(1, 200) i, elacsym_query('jq', jsonb_build_object('rank_by', '["id", "desc"]'::jsonb, 'top_k', i)) r;
 SELECT jq_plans();
 
-DROP TABLE jq, jq_victim, jq_forms, jq_parts, jq_parent, jq_child, jq_swap, "jq ""x""; --"."t'; --" CASCADE;
+DROP TABLE jq, jq_victim, jq_forms, jq_parts, jq_cast, jq_parent, jq_child, jq_swap, "jq ""x""; --"."t'; --" CASCADE;
 DROP SCHEMA "jq ""x""; --";
 DROP FUNCTION jq_filter, jq_scores, jq_plans, jq_nested, jq_always;
 DROP DOMAIN jq_short;

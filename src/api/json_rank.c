@@ -6,11 +6,17 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "fmgr.h"
+#include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 
 #include "api/json_request.h"
 #include "api/search_target.h"
@@ -20,32 +26,39 @@
 #define FUSION_LEGS_MAX 16
 #define FUSION_WINDOW_MAX 1000000
 
-bool
-elac_json_visit_indexes(const ElacJsonStatement *statement, AttrNumber attno, ElacJsonIndexVisit visit, void *context)
+/* Visits the columns of the table's indexes that are the given column, 0: expressions. */
+static void
+visit_indexes(Oid table_oid, AttrNumber attno, ElacJsonIndexVisit visit, void *context)
 {
 	Oid			am = get_index_am_oid("elacsym", false);
-	Oid			table_oid;
-	AttrNumber	table_attno;
-	Relation	table;
+	Relation	table = relation_open(table_oid, AccessShareLock);
 	bool		done = false;
 	ListCell   *cell;
 
-	if (!elac_search_column_origin(RelationGetRelid(statement->relation), attno, &table_oid, &table_attno))
-		return false;
-	table = relation_open(table_oid, AccessShareLock);
 	foreach(cell, RelationGetIndexList(table))	/* in the order of OIDs */
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
 		if (index->rd_rel->relam == am && index->rd_index->indisvalid)
 			for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index) && !done; i++)
-				if (index->rd_index->indkey.values[i] == table_attno)
+				if (index->rd_index->indkey.values[i] == attno)
 					done = visit(index, i, context);
 		index_close(index, NoLock);
 		if (done)
 			break;
 	}
 	relation_close(table, NoLock);
+}
+
+bool
+elac_json_visit_indexes(const ElacJsonStatement *statement, AttrNumber attno, ElacJsonIndexVisit visit, void *context)
+{
+	Oid			table;
+	AttrNumber	table_attno;
+
+	if (!elac_search_column_origin(RelationGetRelid(statement->relation), attno, &table, &table_attno))
+		return false;
+	visit_indexes(table, table_attno, visit, context);
 	return true;
 }
 
@@ -53,25 +66,71 @@ elac_json_visit_indexes(const ElacJsonStatement *statement, AttrNumber attno, El
 
 typedef struct VectorSearch
 {
+	AttrNumber	casted;			/* a column of the table: look for casts of it, too; else invalid */
 	Oid			op;				/* distance of the index's operator class */
 	Oid			type;			/* its operands' */
+	int32		typmod;
+	char	   *sql;			/* what is indexed, when it is a cast */
 	bool		ambiguous;
 } VectorSearch;
+
+static void
+found_vector(VectorSearch *search, Relation index, int column)
+{
+	Oid			type = index->rd_opcintype[column];
+	Oid			op = get_opfamily_member(index->rd_opfamily[column], type, type, 1);
+
+	search->ambiguous = search->ambiguous || (OidIsValid(search->op) && search->op != op);
+	search->op = op;
+	search->type = type;
+	search->typmod = TupleDescAttr(RelationGetDescr(index), column)->atttypmod;
+}
 
 static bool
 visit_vector(Relation index, int column, void *context)
 {
+	if (elac_column_traits(index, column)->kind == ELAC_COLUMN_VECTOR)
+		found_vector((VectorSearch *) context, index, column);
+	return false;
+}
+
+/* Is node a column's value, converted to another type? */
+static bool
+is_cast(Node *node, AttrNumber attno)
+{
+	while (node != NULL)
+	{
+		if (IsA(node, Var))
+			return ((Var *) node)->varattno == attno;
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			return false;
+	}
+	return false;
+}
+
+/* (embedding::halfvec(384)) of a table is searched when the column itself is not indexed. */
+static bool
+visit_cast(Relation index, int column, void *context)
+{
 	VectorSearch *search = (VectorSearch *) context;
-	Oid			type = index->rd_opcintype[column];
-	Oid			op;
+	int			expression = 0;
 
 	if (elac_column_traits(index, column)->kind != ELAC_COLUMN_VECTOR)
 		return false;
-	op = get_opfamily_member(index->rd_opfamily[column], type, type, 1);
-	search->ambiguous = OidIsValid(search->op) && search->op != op;
-	search->op = op;
-	search->type = type;
-	return search->ambiguous;
+	for (int i = 0; i < column; i++)
+		if (index->rd_index->indkey.values[i] == 0)
+			expression++;
+	if (!is_cast(list_nth(RelationGetIndexExpressions(index), expression), search->casted))
+		return false;
+	found_vector(search, index, column);
+	search->sql = psprintf("(%s)", TextDatumGetCString(OidFunctionCall3(F_PG_GET_INDEXDEF_OID_INT4_BOOL,
+																		ObjectIdGetDatum(RelationGetRelid(index)),
+																		Int32GetDatum(column + 1), BoolGetDatum(false))));
+	return false;
 }
 
 /* [attribute, "ANN", vector] */
@@ -88,6 +147,11 @@ compile_vector(ElacJsonStatement *statement, const ElacJson *rank)
 	elac_json_element(rank, 2, &vector);
 	column = elac_json_column(statement, &attribute);
 	elac_json_visit_indexes(statement, column->attnum, visit_vector, &search);
+	if (!OidIsValid(search.op) && statement->relation->rd_rel->relkind != RELKIND_VIEW)
+	{
+		search.casted = column->attnum;
+		visit_indexes(RelationGetRelid(statement->relation), InvalidAttrNumber, visit_cast, &search);
+	}
 	if (!OidIsValid(search.op))
 		elac_json_error(&attribute, "CREATE INDEX ... USING elacsym makes it one.", "attribute \"%s\" is not the vector of an elacsym index",
 						NameStr(column->attname));
@@ -95,8 +159,9 @@ compile_vector(ElacJsonStatement *statement, const ElacJson *rank)
 		elac_json_error(&attribute, NULL, "elacsym indexes of attribute \"%s\" have different distances", NameStr(column->attname));
 	if (!elac_json_is_array(&vector) && vector.value.type != jbvString)
 		elac_json_error(&vector, NULL, "must be an array of numbers, or a string such as \"[1,2,3]\", not %s", elac_json_kind(&vector));
-	parameter = elac_json_parameter(statement, search.type, elac_json_datum(&vector, search.type, column->atttypmod));
-	return psprintf("%s %s $%d", elac_json_column_sql(column), elac_json_operator_sql(search.op), parameter);
+	parameter = elac_json_parameter(statement, search.type, elac_json_datum(&vector, search.type, search.typmod));
+	return psprintf("%s %s $%d", search.sql != NULL ? search.sql : elac_json_column_sql(column),
+					elac_json_operator_sql(search.op), parameter);
 }
 
 static bool

@@ -300,7 +300,7 @@ find_plan(const char *sql, uint32 hash, const ElacJsonStatement *statement)
 
 		if (kept->sql != NULL && kept->hash == hash && kept->nparameters == statement->nparameters &&
 			strcmp(kept->sql, sql) == 0 &&
-			memcmp(kept->types, statement->types, sizeof(Oid) * statement->nparameters) == 0)
+			(kept->nparameters == 0 || memcmp(kept->types, statement->types, sizeof(Oid) * kept->nparameters) == 0))
 			return kept;
 	}
 	return NULL;

@@ -75,8 +75,9 @@ elac_json_never_null(const ElacJsonStatement *statement, Form_pg_attribute colum
 {
 	Relation	relation = statement->relation;
 
-	/* children of plain inheritance may have NULL where their parent has none */
-	if (relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rel->relhassubclass)
+	/* children of plain inheritance may have NULL where their parent has none, and nobody enforces what a foreign table says */
+	if (relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE ||
+		(relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rel->relhassubclass))
 		return false;
 	return elac_column_not_null(RelationGetDescr(relation), column->attnum - 1);
 }

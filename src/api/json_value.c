@@ -280,6 +280,7 @@ vector_text(const ElacJson *array)
 	{
 		ElacJson	element;
 
+		CHECK_FOR_INTERRUPTS();
 		elac_json_element(array, i, &element);
 		if (element.value.type != jbvNumeric)
 			elac_json_error(&element, NULL, "must be a number, not %s", elac_json_kind(&element));
