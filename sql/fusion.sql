@@ -78,6 +78,9 @@ SELECT same('u17 w3', suffix => 'LIMIT 250', win => 250);
 SELECT same('u17 w3', suffix => 'LIMIT 240 OFFSET 30', win => 270);
 SELECT same('u17 w3', suffix => 'OFFSET 2700');
 SELECT same('u17 w3', suffix => 'LIMIT 0');
+SELECT same('u17 w3', suffix => 'LIMIT (SELECT 3)');
+SELECT same('u17 w3', suffix => 'FETCH FIRST 120 ROWS ONLY', win => 120);
+SELECT count(*) FROM (SELECT id FROM s ORDER BY elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 u18') FETCH FIRST 3 ROWS WITH TIES) x;
 -- conditions: inside the index, on the rows, both, none that pass
 SELECT same('u17 w3', 'price < 300');
 SELECT same('u17 w3', $$price < 300 OR tags @> '{t1}' AND NOT price > 1000$$);
@@ -93,6 +96,25 @@ SELECT same('nowhere');
 SELECT same('');
 SELECT same('fresh x5', 'id > 3900');
 SELECT same('fresh', $$tags = '{t9}'$$, win => 5, fused => 'elacsym_rrf(%s, "window" => 5)');
+-- conditions that ask for the score come after the fusion; where rows of score 0 cannot fulfil them, these are not read
+SELECT compare($$SELECT id, elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3'), elacsym_legs(elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3')) FROM s WHERE price < 900 AND elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3') < -.01 ORDER BY 2$$,
+	$$SELECT * FROM reference('s', $r$v <=> '[1,2,1,2,1,2]'$r$, $r$body <@> 'u17 w3'$r$, 'price < 900', 100, rrf()) WHERE score > .01$$);
+SELECT compare($$SELECT * FROM (SELECT id, elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3') AS score, elacsym_legs(elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3')) AS legs FROM s WHERE price < 900) x WHERE legs[1] < 30 AND legs[3] IS NOT NULL ORDER BY score$$,
+	$$SELECT * FROM reference('s', $r$v <=> '[1,2,1,2,1,2]'$r$, $r$body <@> 'u17 w3'$r$, 'price < 900', 100, rrf()) WHERE legs[1] < 30 AND legs[3] IS NOT NULL$$);
+SELECT count(*) FROM s WHERE elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3') < 0;
+SELECT count(*) FROM s WHERE elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3') > -1 AND price < 300;
+SELECT count(*) FROM s WHERE elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 w3') * price < -2 OR title = 'title 7';
+SELECT count(*) FROM reference('s', $r$v <=> '[1,2,1,2,1,2]'$r$, $r$body <@> 'u17 w3'$r$, 'true', 100, rrf()) JOIN s USING (id) WHERE score * price > 2 OR title = 'title 7';
+CREATE FUNCTION analyzed(q text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || q LOOP
+		IF line ~ 'Fus|Filter|Legs|Weights|Window:|Leg Rows|Scan' THEN RETURN NEXT regexp_replace(line, ' rows=(\d+)\.00 ', ' rows=\1 '); END IF;
+	END LOOP;
+END $$;
+SELECT analyzed($$SELECT id FROM s WHERE price < 300 AND elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 u18') < -.02$$);
+SELECT analyzed($$SELECT id FROM s ORDER BY elacsym_rrf(v <=> '[1,2,1,2,1,2]', body <@> 'u17 u18', '{.5,2}', "window" => 5) LIMIT 8$$);
 -- weights, k, window
 SELECT same('u17 w3', fused => $$elacsym_rrf(%s, '{2,.5}', 10, 7)$$, share => rrf(2, .5, 10), win => 7);
 SELECT same('u17 w3', fused => $$elacsym_rrf(%s, weights => ARRAY[0,3])$$, share => rrf(0, 3));
@@ -230,4 +252,4 @@ RESET ROLE;
 REVOKE SELECT (id, v) ON s FROM elacsym_fusion_reader;
 DROP ROLE elacsym_fusion_reader;
 DROP TABLE s, q, kept;
-DROP FUNCTION reference, rrf, compare, same, prepared;
+DROP FUNCTION reference, rrf, compare, same, prepared, analyzed;

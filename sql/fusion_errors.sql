@@ -48,8 +48,8 @@ SELECT id FROM d ORDER BY elacsym_rrf('{}'::float8[]), id LIMIT 1;
 SELECT elacsym_legs(.5);
 SELECT elacsym_legs(price) FROM d LIMIT 1;
 -- places
-SELECT id FROM d WHERE elacsym_rrf(v <=> '[1,1]', body <@> 'x1') < -.01 ORDER BY elacsym_rrf(v <=> '[1,1]', body <@> 'x1');
-SELECT id FROM d WHERE elacsym_rrf(v <=> '[1,1]', body <@> 'x1') < -.01;
+SELECT id FROM d WHERE elacsym_rrf(v <=> '[1,1]', body <@> 'x1') < -.01 ORDER BY elacsym_rrf(v <=> '[1,1]', body <@> 'x2') LIMIT 1;
+UPDATE d SET price = 0 WHERE elacsym_rrf(v <=> '[1,1]', body <@> 'x1') < -.01;
 SELECT id FROM d ORDER BY elacsym_rrf(v <=> '[1,1]', body <@> 'x1') LIMIT 1 FOR UPDATE;
 SELECT id, elacsym_linear(v <=> '[1,1]', body <@> 'x1') FROM d ORDER BY elacsym_rrf(v <=> '[1,1]', body <@> 'x1') LIMIT 1;
 SELECT id FROM d TABLESAMPLE SYSTEM (100) ORDER BY elacsym_rrf(v <=> '[1,1]', body <@> 'x1') LIMIT 1;

@@ -56,7 +56,7 @@ SELECT o.id, x.id, round(x.score::numeric, 6) AS score FROM o LEFT JOIN (SELECT 
 SELECT count(*), count(score) FROM (SELECT o.id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') AS score FROM o FULL JOIN d ON d.owner = o.id AND d.id < 5) x;
 -- two tables, each with its own fusion
 SELECT d.id = e.id AS equal, round(elacsym_rrf(d.v <=> '[1,2,1,2]', d.body <@> 'w3')::numeric, 6) AS a, round(elacsym_rrf(e.v <=> '[2,2,1,2]', e.body <@> 'w3')::numeric, 6) AS b
-	FROM d JOIN d e USING (id) ORDER BY elacsym_rrf(d.v <=> '[1,2,1,2]', d.body <@> 'w3') + elacsym_rrf(e.v <=> '[2,2,1,2]', e.body <@> 'w3') LIMIT 3;
+	FROM d JOIN d e ON e.id = d.id + 0 ORDER BY elacsym_rrf(d.v <=> '[1,2,1,2]', d.body <@> 'w3') + elacsym_rrf(e.v <=> '[2,2,1,2]', e.body <@> 'w3') LIMIT 3;
 -- the score in a join's condition
 SELECT count(*) FROM o JOIN d ON o.id = d.owner AND elacsym_rrf(d.v <=> '[1,2,1,2]', d.body <@> 'w3 x5 more') < -.01 - o.id * 0 WHERE price < 500;
 SELECT count(*) FROM answer WHERE owner < 9 AND score < -.01;
@@ -66,6 +66,7 @@ SELECT o.name, round(min(elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more')):
 -- subqueries, CTEs, views
 SELECT same($$SELECT id, score FROM (SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') AS score FROM d WHERE price < 500) x ORDER BY score$$);
 SELECT same($$SELECT id, score FROM (SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') AS score FROM d WHERE price < 500 OFFSET 0) x WHERE score < -.01 ORDER BY score$$, 'score < -.01');
+SELECT same($$SELECT id, score FROM (SELECT id, owner, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') AS score FROM d WHERE price < 500) x WHERE score < -.01 AND owner < 4 - 100 * score ORDER BY score$$, 'score < -.01 AND owner < 4 - 100 * score');
 SELECT same($$WITH x AS (SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') AS score FROM d WHERE price < 500) SELECT id, score FROM x ORDER BY score$$);
 SELECT same($$WITH x AS MATERIALIZED (SELECT id, owner, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') AS score FROM d WHERE price < 500) SELECT x.id, score FROM x JOIN o ON o.id = owner ORDER BY score$$, 'owner < 9');
 CREATE VIEW w AS SELECT id AS number, body AS words, v AS vec, owner, price FROM d WHERE price < 500;
@@ -100,6 +101,7 @@ SELECT same($$(SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') 
 	UNION ALL (SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3', "window" => 100) FROM e ORDER BY 2) ORDER BY 2$$);
 SELECT same($$SELECT id, score + 0 FROM (SELECT id, 2 * elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') / 2 AS score FROM d WHERE price < 500
 	UNION ALL SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') FROM e) x ORDER BY 2$$);
+SELECT same($$SELECT id, score FROM (SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') AS score FROM e UNION ALL SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') FROM e WHERE false) x WHERE score < -.01 ORDER BY score$$, 'id > 10000 AND score < -.01');
 DROP TABLE answer;
 
 -- queries that change rows
@@ -110,6 +112,8 @@ SELECT owner, count(*) FROM d WHERE owner > 70 GROUP BY 1 ORDER BY 1;
 SELECT d.id FROM d JOIN (SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') AS score FROM d WHERE price < 500 ORDER BY score LIMIT 2) best USING (id) ORDER BY best.score FOR UPDATE OF d;
 INSERT INTO o SELECT id + 1000, 'best' FROM d WHERE price < 500 ORDER BY elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') LIMIT 2;
 SELECT id FROM o WHERE name = 'best' ORDER BY id;
+-- rows that were changed without the index noticing (HOT) are found in their place, once
+SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE owner > 70 AND score < 0) AS changed FROM (SELECT id, owner, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') AS score FROM d ORDER BY score OFFSET 0) x;
 DROP VIEW w, scored;
 DROP TABLE d, o, e;
 DROP FUNCTION same;

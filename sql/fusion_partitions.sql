@@ -67,6 +67,9 @@ SELECT count(*), count(score) FROM (SELECT a.id, elacsym_rrf(a.v <=> '[1,2,1,2]'
 SELECT grp, round(min(elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'u17 u918'))::numeric, 6) FROM p GROUP BY grp ORDER BY 2, 1 LIMIT 2;
 SELECT grp, round(min(elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'u17 u918'))::numeric, 6) FROM d GROUP BY grp ORDER BY 2, 1 LIMIT 2;
 RESET enable_partitionwise_join; RESET enable_partitionwise_aggregate;
+-- conditions that ask for the score
+SELECT count(*) FROM p WHERE grp < 8 AND elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'u17 u918 u319') < -.01;
+SELECT count(*) FROM d WHERE grp < 8 AND elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'u17 u918 u319') < -.01;
 -- generic plan, with a parameter that decides about partitions when it runs
 PREPARE g(int, text, int) AS SELECT id FROM p WHERE grp = $1 ORDER BY elacsym_rrf(v <=> '[1,2,1,2]', body <@> $2) LIMIT $3;
 SET plan_cache_mode = force_generic_plan;

@@ -11,7 +11,8 @@
  *
  * The legs are ElacsymScans below the node, one for each leg and leaf table,
  * of the table itself or of its partitions.  Each evaluates the table's
- * restrictions, row-level security among them, as any scan does.
+ * restrictions, row-level security among them, as any scan does; but those
+ * that ask for the score are the node's, after the fusion.
  */
 #include "postgres.h"
 
@@ -28,6 +29,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
@@ -73,8 +75,14 @@ typedef struct FusionLeaf
 
 /* ---- why not ---- */
 
+#define SUBQUERY_HINT \
+	"Put SELECT key, elacsym_rrf(...) AS score FROM table ORDER BY score LIMIT n into a subquery or WITH, and join its rows."
+#define LEG_HINT \
+	"A leg is a distance such as embedding <=> $1 or body <@> 'words', of columns that an elacsym index has with an operator class for it."
+
+/* hint: a literal, or NULL */
 static void pg_attribute_printf(3, 4)
-fusion_raise(const FusionPlanning *planning, const char *hint, const char *reason,...)
+fusion_refuse(const FusionPlanning *planning, const char *hint, const char *reason,...)
 {
 	char		detail[512];
 	va_list		args;
@@ -88,11 +96,6 @@ fusion_raise(const FusionPlanning *planning, const char *hint, const char *reaso
 			 errdetail_internal("%s", detail),
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
-
-/* Where a subquery can compute what this query cannot. */
-#define fusion_refuse(planning, ...) \
-	fusion_raise(planning, "Put SELECT key, " FUSION_CALL " AS score FROM table ORDER BY score LIMIT n into a subquery or WITH, and join its rows.", __VA_ARGS__)
-#define FUSION_CALL "elacsym_rrf(...)"
 
 static const char *
 fusion_table_name(const FusionPlanning *planning, RelOptInfo *rel)
@@ -109,26 +112,18 @@ fusion_check_query(const FusionPlanning *planning, const RangeTblEntry *rte)
 	ListCell   *cell;
 
 	if (!elac_guc_enable_customscan)
-		fusion_raise(planning, "Set it to on.", "elacsym.enable_customscan is off.");
+		fusion_refuse(planning, "Set it to on.", "elacsym.enable_customscan is off.");
 	if (planning->found.several)
-		fusion_refuse(planning, "One query can fuse the rows of table \"%s\" in one way only.", table);
+		fusion_refuse(planning, SUBQUERY_HINT, "One query can fuse the rows of table \"%s\" in one way only.", table);
 	if (rte->tablesample != NULL)
-		fusion_refuse(planning, "Table \"%s\" is sampled.", table);
+		fusion_refuse(planning, SUBQUERY_HINT, "Table \"%s\" is sampled.", table);
 	if (rel->relid == planning->root->parse->resultRelation)
-		fusion_refuse(planning, "Rows of table \"%s\" are changed by the query.", table);
+		fusion_refuse(planning, SUBQUERY_HINT, "Rows of table \"%s\" are changed by the query.", table);
 	foreach(cell, planning->root->rowMarks)
 		if (lfirst_node(PlanRowMark, cell)->rti == rel->relid)
-			fusion_refuse(planning, "The query locks rows of table \"%s\", or changes rows joined to them.", table);
+			fusion_refuse(planning, SUBQUERY_HINT, "The query locks rows of table \"%s\", or changes rows joined to them.", table);
 	if (!bms_is_empty(rel->lateral_relids))
-		fusion_refuse(planning, "Rows of table \"%s\" depend on those of other tables of the same query.", table);
-	foreach(cell, rel->baserestrictinfo)
-	{
-		ElacFusionFound found = {0};
-
-		elac_fusion_find((Node *) lfirst_node(RestrictInfo, cell)->clause, &found);
-		if (found.fusion != NULL)
-			fusion_refuse(planning, "Rows have to fulfil all conditions before they are ranked, and a condition asks for the score.");
-	}
+		fusion_refuse(planning, SUBQUERY_HINT, "Rows of table \"%s\" depend on those of other tables of the same query.", table);
 }
 
 static void
@@ -143,7 +138,46 @@ fusion_check_call(FusionPlanning *planning)
 				 errmsg("%s() takes at most %d legs, not %d", get_func_name(planning->found.fusion->funcid),
 						ELAC_FUSE_LEGS_MAX, list_length(call->legs))));
 	if (contain_var_clause((Node *) arguments))
-		fusion_raise(planning, NULL, "The arguments after the legs must not have columns in them.");
+		fusion_refuse(planning, NULL, "The arguments after the legs must not have columns in them.");
+}
+
+/* ---- conditions that ask for the score ---- */
+
+static bool
+clause_has_call(const RestrictInfo *info)
+{
+	ElacFusionFound found = {0};
+
+	elac_fusion_find((Node *) info->clause, &found);
+	return found.fusion != NULL;
+}
+
+/* Of RestrictInfos, those that have a call, or those that have none. */
+static List *
+clauses_with_call(List *clauses, bool has)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+		if (clause_has_call(lfirst_node(RestrictInfo, cell)) == has)
+			result = lappend(result, lfirst(cell));
+	return result;
+}
+
+/* The relation as scans below the node see it: without conditions that they cannot evaluate. */
+static RelOptInfo *
+relation_without_call(RelOptInfo *rel)
+{
+	List	   *clauses = clauses_with_call(rel->baserestrictinfo, false);
+	RelOptInfo *copy;
+
+	if (list_length(clauses) == list_length(rel->baserestrictinfo))
+		return rel;
+	copy = makeNode(RelOptInfo);
+	memcpy(copy, rel, sizeof(RelOptInfo));
+	copy->baserestrictinfo = clauses;
+	return copy;
 }
 
 /* ---- the table's columns and leaves ---- */
@@ -183,7 +217,7 @@ leaves_add(FusionPlanning *planning, RelOptInfo *rel, List *columns, List *legs)
 	if (!planner_rt_fetch(rel->relid, root)->inh)
 	{
 		leaf = palloc0(sizeof(FusionLeaf));
-		leaf->rel = rel;
+		leaf->rel = relation_without_call(rel);
 		leaf->columns = columns;
 		leaf->legs = legs;
 		planning->leaves = lappend(planning->leaves, leaf);
@@ -248,8 +282,8 @@ leg_path(FusionPlanning *planning, const FusionLeaf *leaf, int i, IndexOptInfo *
 		}
 	}
 	if (best == NULL)
-		fusion_raise(planning, "A leg is a distance such as embedding <=> $1 or body <@> 'words', of columns that an elacsym index has with an operator class for it.",
-					 "No elacsym index of table \"%s\" orders by leg %d.", fusion_table_name(planning, leaf->rel), i + 1);
+		fusion_refuse(planning, LEG_HINT, "No elacsym index of table \"%s\" orders by leg %d.",
+					  fusion_table_name(planning, leaf->rel), i + 1);
 	return best;
 }
 
@@ -321,6 +355,7 @@ rest_path(PlannerInfo *root, const FusionLeaf *leaf)
 	best->parallel_aware = false;
 	best->parallel_safe = false;
 	best->parallel_workers = 0;
+	best->parent = leaf->rel;
 	best->pathtarget = leaf_target(root, leaf, NULL);
 	return best;
 }
@@ -471,7 +506,8 @@ fusion_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	ListCell   *cell;
 
 	scan->scan.plan.targetlist = tlist;
-	scan->scan.plan.qual = NIL; /* the plans below have checked all clauses */
+	/* the plans below have checked all others */
+	scan->scan.plan.qual = extract_actual_clauses(clauses_with_call(clauses, true), false);
 	scan->scan.scanrelid = 0;
 	scan->flags = path->flags;
 	scan->custom_plans = custom_plans;
@@ -485,6 +521,17 @@ fusion_plan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
 	return (Plan *) scan;
 }
 
+/* Calls that a scan of rel would have to compute, for its target list or its conditions. */
+static void
+fusion_find_in_relation(const RelOptInfo *rel, ElacFusionFound *found)
+{
+	ListCell   *cell;
+
+	elac_fusion_find((Node *) rel->reltarget->exprs, found);
+	foreach(cell, rel->baserestrictinfo)
+		elac_fusion_find((Node *) lfirst_node(RestrictInfo, cell)->clause, found);
+}
+
 /*
  * Is rel a partition, or a member of UNION ALL, below a relation that has the
  * call itself?  Ranks are then taken over that one.
@@ -493,12 +540,10 @@ static bool
 fusion_is_parents(PlannerInfo *root, RelOptInfo *rel)
 {
 	ElacFusionFound found = {0};
-	RelOptInfo *parent;
 
 	if (rel->reloptkind != RELOPT_OTHER_MEMBER_REL)
 		return false;
-	parent = root->simple_rel_array[root->append_rel_array[rel->relid]->parent_relid];
-	elac_fusion_find((Node *) parent->reltarget->exprs, &found);
+	fusion_find_in_relation(root->simple_rel_array[root->append_rel_array[rel->relid]->parent_relid], &found);
 	return found.fusion != NULL;
 }
 
@@ -506,12 +551,14 @@ static void
 fusion_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	FusionPlanning planning = {0};
+	CustomPath *path;
+	ListCell   *cell;
 
 	if (previous_pathlist_hook != NULL)
 		previous_pathlist_hook(root, rel, rti, rte);
 	if (rte->rtekind != RTE_RELATION || !IS_SIMPLE_REL(rel) || IS_DUMMY_REL(rel))
 		return;
-	elac_fusion_find((Node *) rel->reltarget->exprs, &planning.found);
+	fusion_find_in_relation(rel, &planning.found);
 	if (planning.found.fusion == NULL || fusion_is_parents(root, rel))
 		return;
 	planning.root = root;
@@ -521,17 +568,16 @@ fusion_pathlist_hook(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntr
 	fusion_check_query(&planning, rte);
 	fusion_check_call(&planning);
 	(void) columns_walker((Node *) rel->reltarget->exprs, &planning.columns);
+	foreach(cell, clauses_with_call(rel->baserestrictinfo, true))
+		(void) columns_walker((Node *) lfirst_node(RestrictInfo, cell)->clause, &planning.columns);
 	leaves_add(&planning, rel, planning.columns, planning.call.legs);
+	path = fusion_path(&planning);
 
-	{
-		CustomPath *path = fusion_path(&planning);
-
-		rel->pathlist = NIL;
-		rel->partial_pathlist = NIL;
-		/* paths of a partitioned relation are made anew from its partitions' at the end */
-		rel->part_scheme = NULL;
-		add_path(rel, (Path *) path);
-	}
+	rel->pathlist = NIL;
+	rel->partial_pathlist = NIL;
+	/* else the paths of a partitioned relation are made anew from its partitions', at last */
+	rel->part_scheme = NULL;
+	add_path(rel, (Path *) path);
 }
 
 void

@@ -6,6 +6,7 @@
  * and matched by where they lie (tableoid, ctid), and the scores are computed
  * (query/fuse.c).  These rows come first; then the plans of the rest are run,
  * and what they return comes with score 0 unless it has come before.
+ * Conditions that ask for the score are checked on rows as they come.
  *
  * The node's memory is bounded by windows times legs, of the columns that the
  * query asks for; long values that lie outside of their rows stay there.
@@ -22,6 +23,7 @@
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -79,6 +81,7 @@ typedef struct FusionState
 	PlanState **rest;
 	int			nrest;
 	TupleTableSlot *row_slot;	/* a ranked row */
+	ExprState  *score_qual;		/* conditions that ask for nothing but the score */
 
 	/* of the current scan */
 	MemoryContext context;
@@ -91,7 +94,7 @@ typedef struct FusionState
 	double	   *values;
 	uint64	   *places;
 	uint32		next;			/* position in rows.order */
-	int			next_rest;		/* plan of the rest being read */
+	int			next_rest;		/* plan of the rest being read; -1: none yet */
 	uint64		fused;			/* rows, of all scans: for EXPLAIN */
 } FusionState;
 
@@ -431,6 +434,19 @@ fusion_store(FusionState *state, TupleTableSlot *from, int64 row)
 	return ExecStoreVirtualTuple(slot);
 }
 
+/* Can rows of score 0 fulfil the conditions? */
+static bool
+fusion_wants_rest(FusionState *state)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+
+	if (state->score_qual == NULL)
+		return true;
+	ExecStoreAllNullTuple(state->row_slot);
+	econtext->ecxt_scantuple = fusion_store(state, state->row_slot, -1);
+	return ExecQual(state->score_qual, econtext);
+}
+
 static TupleTableSlot *
 fusion_next(FusionState *state)
 {
@@ -443,6 +459,8 @@ fusion_next(FusionState *state)
 		ExecStoreMinimalTuple(state->tuples[row], state->row_slot, false);
 		return fusion_store(state, state->row_slot, row);
 	}
+	if (state->next_rest < 0)
+		state->next_rest = fusion_wants_rest(state) ? 0 : state->nrest;
 	while (state->next_rest < state->nrest)
 	{
 		TupleTableSlot *slot = ExecProcNode(state->rest[state->next_rest]);
@@ -462,24 +480,28 @@ fusion_next(FusionState *state)
 }
 
 /*
- * Not ExecScan(): there are no conditions, and where EvalPlanQual() runs the
- * plan, below a CTE for one, rows are to be found as always.
+ * Not ExecScan(): where EvalPlanQual() runs the plan, below a CTE for one,
+ * rows are to be found as always.
  */
 static TupleTableSlot *
 fusion_exec(CustomScanState *node)
 {
 	ExprContext *econtext = node->ss.ps.ps_ExprContext;
-	TupleTableSlot *slot;
+	ProjectionInfo *projection = node->ss.ps.ps_ProjInfo;
 
-	ResetExprContext(econtext);
-	slot = fusion_next((FusionState *) node);
-	if (slot == NULL)
-		return node->ss.ps.ps_ProjInfo != NULL ? ExecClearTuple(node->ss.ps.ps_ResultTupleSlot) :
-			ExecClearTuple(node->ss.ss_ScanTupleSlot);
-	if (node->ss.ps.ps_ProjInfo == NULL)
-		return slot;
-	econtext->ecxt_scantuple = slot;
-	return ExecProject(node->ss.ps.ps_ProjInfo);
+	for (;;)
+	{
+		TupleTableSlot *slot;
+
+		ResetExprContext(econtext);
+		slot = fusion_next((FusionState *) node);
+		if (slot == NULL)
+			return ExecClearTuple(projection != NULL ? node->ss.ps.ps_ResultTupleSlot : node->ss.ss_ScanTupleSlot);
+		econtext->ecxt_scantuple = slot;
+		if (ExecQual(node->ss.ps.qual, econtext))
+			return projection != NULL ? ExecProject(projection) : slot;
+		InstrCountFiltered1(node, 1);
+	}
 }
 
 /* ---- begin, end ---- */
@@ -514,6 +536,42 @@ fusion_begin_plans(FusionState *state, CustomScan *plan, EState *estate, int efl
 		state->rest[i] = list_nth(state->css.custom_ps, next++);
 }
 
+typedef struct ScoreContext
+{
+	int			ncolumns;
+	bool		other;			/* a column that is not the score, or the legs */
+} ScoreContext;
+
+static bool
+score_walker(Node *node, void *arg)
+{
+	ScoreContext *context = (ScoreContext *) arg;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		context->other = context->other || ((Var *) node)->varattno <= context->ncolumns;
+	return expression_tree_walker(node, score_walker, arg);
+}
+
+/* What the rest of the rows, all of which have score 0, can be judged by before they are read. */
+static ExprState *
+fusion_begin_score_qual(FusionState *state, List *quals)
+{
+	List	   *chosen = NIL;
+	ListCell   *cell;
+
+	foreach(cell, quals)
+	{
+		ScoreContext context = {state->ncolumns, false};
+
+		(void) score_walker(lfirst(cell), &context);
+		if (!context.other && !contain_volatile_functions(lfirst(cell)))
+			chosen = lappend(chosen, lfirst(cell));
+	}
+	return ExecInitQual(chosen, &state->css.ss.ps);
+}
+
 static void
 fusion_begin(CustomScanState *node, EState *estate, int eflags)
 {
@@ -533,6 +591,7 @@ fusion_begin(CustomScanState *node, EState *estate, int eflags)
 		state->arguments[i] = ExecInitExpr(list_nth(plan->custom_exprs, i), &node->ss.ps);
 	state->context = AllocSetContextCreate(estate->es_query_cxt, "elacsym fusion", ALLOCSET_DEFAULT_SIZES);
 	fusion_begin_plans(state, plan, estate, eflags);
+	state->score_qual = fusion_begin_score_qual(state, plan->scan.plan.qual);
 }
 
 static void
@@ -563,7 +622,7 @@ fusion_rescan(CustomScanState *node)
 	state->values = NULL;
 	state->places = NULL;
 	state->next = 0;
-	state->next_rest = 0;
+	state->next_rest = -1;
 	foreach(cell, node->custom_ps)
 	{
 		PlanState  *plan = lfirst(cell);
@@ -605,7 +664,7 @@ fusion_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	}
 	ExplainPropertyList("Weights", weights, es);
 	ExplainPropertyUInteger("Window", NULL, state->window, es);
-	ExplainPropertyList("Rows Ranked", ranked, es);
+	ExplainPropertyList("Leg Rows", ranked, es);
 	ExplainPropertyUInteger("Rows Fused", NULL, state->fused, es);
 }
 
@@ -624,6 +683,7 @@ fusion_create_state(CustomScan *plan)
 	FusionState *state = (FusionState *) newNode(sizeof(FusionState), T_CustomScanState);
 
 	state->css.methods = &exec_methods;
+	state->next_rest = -1;
 	return (Node *) state;
 }
 

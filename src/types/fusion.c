@@ -188,7 +188,7 @@ fusion_raise(FunctionCallInfo fcinfo)
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("%s() can only be computed by a scan of an elacsym index", get_func_name(fcinfo->flinfo->fn_oid)),
-			 errdetail("Its legs must be distances of columns of one table, such as embedding <=> $1 or body <@> 'words', and no condition may ask for its value."),
+			 errdetail("Its legs must be distances of columns of one table, such as embedding <=> $1 or body <@> 'words'."),
 			 errhint("Put SELECT key, elacsym_rrf(...) AS score FROM table ORDER BY score LIMIT n into a subquery or WITH, and join its rows.")));
 }
 
