@@ -6,7 +6,7 @@ SET timezone = 'UTC';
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TABLE kinds (
 	id int PRIMARY KEY, e mood, ip inet, net cidr, iv interval, t time, tz timetz, ch char(6), c "char", by bytea, o oid,
-	mac macaddr, mac8 macaddr8, n name, r int4range, nr numrange, tr tstzrange, mr int4multirange, j jsonb, k text, v vector(3));
+	mac macaddr, mac8 macaddr8, n name, r int4range, nr numrange, tr tstzrange, mr int4multirange, j jsonb, k text, nu numeric, v vector(3));
 CREATE FUNCTION fill_kinds(lo int, hi int) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO kinds SELECT i,
 		(ARRAY['sad', 'ok', 'happy', NULL]::mood[])[i % 4 + 1],
@@ -31,11 +31,12 @@ CREATE FUNCTION fill_kinds(lo int, hi int) RETURNS void LANGUAGE sql AS $$
 			WHEN i % 17 = 4 THEN jsonb_build_array('tag' || i % 5, i % 3, jsonb_build_array('tag9'))
 			ELSE jsonb_build_object('price', i % 50 + CASE WHEN i % 2 = 0 THEN 0.0 ELSE 0.00 END, 'tags', jsonb_build_array('tag' || i % 5, 'tag' || i % 7), 'k' || i % 4, jsonb_build_object('deep', i % 3)) END,
 		CASE WHEN i % 18 = 0 THEN NULL ELSE md5((i / 3)::text) END,
+		CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN i + 0.0 WHEN 2 THEN i + 0.000 ELSE i END,
 		ARRAY[i % 37, i % 41, i % 43 + 1]::vector
 	FROM generate_series(lo, hi) i $$;
 SELECT fill_kinds(1, 3000);
 CREATE INDEX kinds_idx ON kinds USING elacsym
-	(v, e, ip, net, iv, t, tz, ch, c, by, o, mac, mac8, n, r, nr, tr, mr, j, k text_ops,
+	(v, e, ip, net, iv, t, tz, ch, c, by, o, mac, mac8, n, r, nr, tr, mr, j, k text_ops, nu,
 	 ((j->>'price')::numeric), (j->'tags'), lower(k) text_ops);
 SELECT fill_kinds(3001, 3300);
 
@@ -57,6 +58,7 @@ INSERT INTO kind_conditions (c) VALUES
 	('j ? ''k2'''), ('j ? ''tag3'''), ('j ? ''tag9'''), ('j ?| ''{k1,tag4}'''), ('j ?| ''{}'''), ('j ?& ''{k1,price}'''), ('j ?& ''{}'''), ('j ?& ''{k1,k2}'''), ('j ?| ''{k1,NULL}'''), ('NOT j ? ''k2'''), ('j = ''"tag3"'''), ('j <@ ''["tag0", "tag1", 0, 1, ["tag9"]]'''), ('j < ''7'''), ('j IN (''7'', ''[]'')'), ('j IS NULL OR j ? ''k3'''),
 	('(j->>''price'')::numeric < 5'), ('(j->>''price'')::numeric = 7'), ('(j->>''price'')::numeric BETWEEN 3 AND 4 AND NOT j ? ''k1'''), ('j->''tags'' @> ''["tag2"]'''), ('j->''tags'' ? ''tag2'''), ('j->''tags'' ?& ''{tag2,tag6}'''), ('(j->''tags'') IS NULL'),
 	('k = md5(''12'')'), ('k IN (md5(''12''), md5(''999''), md5(''1050''), ''x'')'), ('k IN (md5(''12''), NULL)'), ('k NOT IN (md5(''12''), md5(''13''))'), ('k NOT IN (md5(''12''), NULL)'), ('k <> md5(''12'')'), ('k <> ALL(ARRAY[md5(''12'')])'), ('k LIKE ''a%'''), ('k ^@ ''ab'''), ('starts_with(k, ''ab'')'), ('k LIKE ''c_4%'''), ('k ILIKE ''AB%'''), ('k LIKE ''c\4%'''), ('k LIKE ''%''') , ('k LIKE ''%f'''), ('lower(k) = md5(''12'')'), ('lower(k) LIKE ''0c%'''),
+	('nu = 77'), ('nu = 78.00'), ('nu IN (5, 6.000, 2999.0, 3102, 8)'), ('nu = -1'), ('nu > 3290'), ('nu <> 78'),
 	('k = ANY(ARRAY(SELECT md5(g::text) FROM generate_series(10, 300) g))'), ('o = ANY(ARRAY(SELECT g::oid FROM generate_series(1, 3000, 7) g))'), ('k = NULL'), ('k = ANY(''{}'')'), ('by = ANY(NULL)');
 
 CREATE FUNCTION kinds_of(c text, how text) RETURNS text LANGUAGE plpgsql AS $$

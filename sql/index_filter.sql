@@ -47,6 +47,8 @@ INSERT INTO conditions (c) VALUES
 	('d = ''2020-02-01'''), ('d < timestamp ''2020-01-03'''), ('d >= timestamptz ''2021-01-20 00:00+00'''), ('d IN (''2020-01-02'', ''2020-01-04'')'),
 	('ts = ''infinity'''), ('ts < ''2020-01-02'''), ('ts > date ''2020-05-01'' AND ts < date ''2020-05-02'''), ('tz < ''2020-01-02 00:00+00'''), ('tz >= date ''2020-05-15'''),
 	('ta @> ''{a1}'''), ('ta && ''{a1,b2}'''), ('ta @> ''{a1,b3}'''), ('ta = ''{}'''), ('ta @> ''{}'''), ('NOT ta && ''{a1,b2}'''), ('ia @> ''{3}'''), ('ia && ''{9,8}'''), ('ia = ''{3,0}'''), ('ia < ''{1}'''),
+	('i2 IS DISTINCT FROM 7'), ('i2 IS NOT DISTINCT FROM 7'), ('i2 IS DISTINCT FROM NULL'), ('NOT (i2 IS DISTINCT FROM 7 AND b)'), ('7 IS DISTINCT FROM i4'), ('t IS NOT DISTINCT FROM ''a'''), ('num IS DISTINCT FROM 2.5'),
+	('7 <> i2'), ('NOT i2 <> 7'), ('i2 <> NULL'), ('f8 <> ''NaN'''), ('i4 NOT IN (5, 6, 2147483647)'), ('i4 <> ALL (''{5,6}'')'), ('i4 <> ANY (''{5,5}'')'), ('NOT (i4 = ANY (''{5,6,NULL}''))'), ('u <> md5(''5'')::uuid'), ('t NOT ILIKE ''B%'''),
 	('v IS NULL'), ('v IS NOT NULL AND b'),
 	('b AND i2 = 7'), ('b OR i2 = 7'), ('NOT (b OR i2 = 7)'), ('NOT (b AND i2 = 7)'), ('(b OR i2 IS NULL) AND NOT (t = ''a'' OR f4 > 100)'),
 	('b IS NOT TRUE AND (i2 = 3 OR ia @> ''{3}'')'), ('(i2 = 3 OR NULL)'), ('(b AND i2 < 5) IS NOT TRUE'), ('(b OR i2 < 5) IS UNKNOWN'), ('NOT ((i2 < 5) IS FALSE)'),
@@ -76,6 +78,21 @@ EXPLAIN (COSTS OFF) SELECT id FROM attrs WHERE i2 = 7 AND t LIKE 'b%';
 EXPLAIN (COSTS OFF) SELECT id FROM attrs WHERE i2 = 7 ORDER BY v <-> '[1,2,3]' LIMIT 5;
 SET enable_indexscan = off;
 EXPLAIN (COSTS OFF) SELECT id FROM attrs WHERE (b OR i2 = 7) AND i4 % 2 = 0 ORDER BY v <-> '[1,2,3]' LIMIT 5;
+RESET ALL;
+SET client_min_messages = warning;
+
+-- parameters that switch conditions off
+SET enable_seqscan = off; SET enable_sort = off; SET enable_indexscan = off; SET plan_cache_mode = force_generic_plan;
+PREPARE optional(int, text, boolean) AS SELECT count(*), sum(id) FROM
+	(SELECT id FROM attrs WHERE ($1 IS NULL OR i2 = $1) AND ($2 = '' OR t = $2) AND (NOT $3 OR b) ORDER BY v <-> '[1,2,3]') s;
+EXPLAIN (COSTS OFF) EXECUTE optional(8, 'ixx', true);
+EXECUTE optional(8, 'ixx', false);
+SELECT count(*), sum(id) FROM attrs WHERE i2 = 8 AND t = 'ixx';
+EXECUTE optional(NULL, '', true);
+SELECT count(*), sum(id) FROM attrs WHERE b;
+EXECUTE optional(NULL, NULL, NULL);
+SELECT count(*), sum(id) FROM attrs WHERE (NULL OR t = NULL) AND (NOT NULL OR b);
+DEALLOCATE optional;
 RESET ALL;
 SET client_min_messages = warning;
 

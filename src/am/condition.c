@@ -23,6 +23,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/array.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -30,8 +31,9 @@
 #include "am/match_condition.h"
 #include "storage/metapage.h"
 
-/* Strategy number of <> in the families of attributes (am/README.md). */
+/* Strategy numbers in the families of attributes (am/README.md): <> and ^@. */
 #define ELAC_STRATEGY_NOT_EQUAL 6
+#define ELAC_STRATEGY_PREFIX 11
 
 typedef struct ConditionClause
 {
@@ -378,14 +380,14 @@ walk_array_argument(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
 }
 
 /*
- * An operator on elements has no family in the index.  It must be a comparison
- * of the server's that belongs to the element type's default btree family, or
- * <>: these are immutable and raise no errors.
+ * An operator between other values than a column's has no family in the index.
+ * It must be a comparison of the server's that belongs to the type's default
+ * btree family, or <>: these are immutable and raise no errors.
  */
 static bool
-condition_element_operator(Oid *op, Oid element, int *strategy, bool *negated)
+condition_comparison(Oid *op, Oid type, int *strategy, bool *negated)
 {
-	Oid			family = lookup_type_cache(element, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+	Oid			family = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
 
 	*negated = false;
 	if (!OidIsValid(family))
@@ -401,11 +403,39 @@ condition_element_operator(Oid *op, Oid element, int *strategy, bool *negated)
 		op_volatile(*op) == PROVOLATILE_IMMUTABLE;
 }
 
+/* starts_with(column, argument) is column ^@ argument, where the family has that. */
+static bool
+walk_starts_with(Walk *walk, FuncExpr *call, ElacFilter **out)
+{
+	int			column = call->funcid == F_STARTS_WITH ? elac_target_column(walk->target, linitial(call->args)) : -1;
+	OpExpr		expr = {{T_OpExpr}};
+
+	if (column < 0)
+		return false;
+	expr.opno = get_opfamily_member(walk->target->opfamily[column], TEXTOID, TEXTOID, ELAC_STRATEGY_PREFIX);
+	if (!OidIsValid(expr.opno) || get_opcode(expr.opno) != F_STARTS_WITH)
+		return false;
+	expr.inputcollid = call->inputcollid;
+	expr.args = call->args;
+	return walk_comparison(walk, &expr, out);
+}
+
+/* An array whose elements change their type in name alone, as varchar[] to text[]. */
+static Node *
+strip_array_relabel(Node *node)
+{
+	ArrayCoerceExpr *coerce = (ArrayCoerceExpr *) node;
+
+	if (IsA(node, ArrayCoerceExpr) && IsA(strip_relabel((Node *) coerce->elemexpr), CaseTestExpr))
+		return (Node *) coerce->arg;
+	return node;
+}
+
 /* argument op ANY (column), or ALL. */
 static bool
 walk_array_column(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
 {
-	int			column = elac_target_column(walk->target, lsecond(expr->args));
+	int			column = elac_target_column(walk->target, strip_array_relabel(lsecond(expr->args)));
 	Oid			op = expr->opno;
 	Oid			element;
 	int			strategy;
@@ -418,7 +448,7 @@ walk_array_column(Walk *walk, ScalarArrayOpExpr *expr, ElacFilter **out)
 	if (column < 0 || walk->target->opcintype[column] != ANYARRAYOID)
 		return false;
 	element = get_base_element_type(exprType(lsecond(expr->args)));
-	if (!OidIsValid(element) || !condition_element_operator(&op, element, &strategy, &negated) ||
+	if (!OidIsValid(element) || !condition_comparison(&op, element, &strategy, &negated) ||
 		!walk_argument(walk, linitial(expr->args), &value, &isnull))
 		return false;
 	if (walk->mode == WALK_BUILD)
@@ -521,6 +551,48 @@ walk_boolean_column(Walk *walk, Node *node, ElacFilter **out)
 	return true;
 }
 
+/* A parameter or constant: nothing to compute that could fail. */
+static bool
+condition_is_simple(Node *node)
+{
+	node = strip_relabel(node);
+	return IsA(node, Param) || IsA(node, Const);
+}
+
+/*
+ * The same for every row: "$1 IS NULL OR column = $1".  Parameters, tests for
+ * NULL and comparisons of them, for the executor would not compute what an OR
+ * before it decides.
+ */
+static bool
+walk_constant(Walk *walk, Node *node, ElacFilter **out)
+{
+	Datum		value = (Datum) 0;
+	bool		isnull = false;
+	bool		simple = exprType(node) == BOOLOID && condition_is_simple(node);
+
+	if (IsA(node, NullTest))
+		simple = !((NullTest *) node)->argisrow && condition_is_simple((Node *) ((NullTest *) node)->arg);
+	else if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		OpExpr	   *expr = (OpExpr *) node;
+		Oid			op = expr->opno;
+		int			strategy;
+		bool		negated;
+
+		simple = condition_is_simple(linitial(expr->args)) && condition_is_simple(lsecond(expr->args)) &&
+			condition_comparison(&op, exprType(linitial(expr->args)), &strategy, &negated);
+	}
+	if (!simple || !walk_argument(walk, node, &value, &isnull))
+		return false;
+	if (walk->mode == WALK_BUILD)
+	{
+		*out = filter_make(ELAC_FILTER_CONSTANT, 0);
+		(*out)->truth = isnull ? ELAC_UNKNOWN : DatumGetBool(value) ? ELAC_TRUE : ELAC_FALSE;
+	}
+	return true;
+}
+
 static bool
 condition_walk(Walk *walk, Node *node, ElacFilter **out)
 {
@@ -529,6 +601,10 @@ condition_walk(Walk *walk, Node *node, ElacFilter **out)
 	{
 		case T_OpExpr:
 			if (walk_comparison(walk, (OpExpr *) node, out) || walk_match(walk, (OpExpr *) node, out))
+				return true;
+			break;
+		case T_FuncExpr:
+			if (walk_starts_with(walk, (FuncExpr *) node, out))
 				return true;
 			break;
 		case T_DistinctExpr:
@@ -551,7 +627,7 @@ condition_walk(Walk *walk, Node *node, ElacFilter **out)
 		default:
 			break;
 	}
-	return walk_boolean_column(walk, node, out);
+	return walk_boolean_column(walk, node, out) || walk_constant(walk, node, out);
 }
 
 bool

@@ -73,8 +73,12 @@ attr_bins_find_limits(AttrOutput *output, AttrBins *bins)
 	for (uint32 b = 1; b < nbins; b++)
 	{
 		int64		limit = sample[(uint64) b * nsample / nbins];
+		int64		last = bins->nlimits == 0 ? sample[0] : bins->limits[bins->nlimits - 1];
 
-		if (limit > sample[0] && (bins->nlimits == 0 || limit > bins->limits[bins->nlimits - 1]))
+		/* what fills a bin's share by itself gets a bin that ends with it */
+		if (limit == last && limit < PG_INT64_MAX)
+			limit++;
+		if (limit > last)
 			bins->limits[bins->nlimits++] = limit;
 	}
 	pfree(sample);

@@ -33,6 +33,7 @@ static const AttrElement attr_elements[] = {
 	{DATEARRAYOID, {DATEOID, 4, true, TYPALIGN_INT, InvalidOid}},
 	{TIMESTAMPARRAYOID, {TIMESTAMPOID, 8, true, TYPALIGN_DOUBLE, InvalidOid}},
 	{TIMESTAMPTZARRAYOID, {TIMESTAMPTZOID, 8, true, TYPALIGN_DOUBLE, InvalidOid}},
+	{TIMEARRAYOID, {TIMEOID, 8, true, TYPALIGN_DOUBLE, InvalidOid}},
 	{BOOLARRAYOID, {BOOLOID, 1, true, TYPALIGN_CHAR, InvalidOid}},
 	{OIDARRAYOID, {OIDOID, 4, true, TYPALIGN_INT, InvalidOid}},
 	{UUIDARRAYOID, {UUIDOID, 16, false, TYPALIGN_CHAR, InvalidOid}},

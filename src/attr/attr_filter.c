@@ -24,8 +24,12 @@
 /* With fewer blocks than a byte has bits the section's filter has to do. */
 #define ATTR_ROWS_BLOCKS 8
 
-/* Documents of which a frequent value is kept, and values that do not repeat. */
+/* One frequent value is kept for so many documents. */
 #define ATTR_FREQUENT_DOCUMENTS 128
+
+/* Of a sample of so many, what comes so often is counted. */
+#define ATTR_FREQUENT_SAMPLE 16384
+#define ATTR_FREQUENT_REPEATS 4
 
 /* Position number i of a hash's probes among n: two halves of it, the second odd. */
 static uint64
@@ -45,13 +49,19 @@ elac_attr_has_filter(const ElacAttrType *type)
 /* ---- writing ---- */
 
 /* Hashes of all values, by number. */
-static uint64 *
+static const uint64 *
 attr_filter_hashes(AttrOutput *output)
 {
 	ElacAttrWriter *writer = output->writer;
-	uint64	   *hashes = MemoryContextAllocHuge(writer->context, mul_size((Size) writer->nvalues + 1, sizeof(uint64)));
-	MemoryContext context = AllocSetContextCreate(writer->context, "elacsym attribute hashes", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext context;
+	MemoryContext old;
+	uint64	   *hashes;
+
+	if (output->hashes != NULL)
+		return output->hashes;
+	hashes = MemoryContextAllocHuge(writer->context, mul_size((Size) writer->nvalues + 1, sizeof(uint64)));
+	context = AllocSetContextCreate(writer->context, "elacsym attribute hashes", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
 
 	for (uint32 id = 0; id < writer->nvalues; id++)
 	{
@@ -64,6 +74,7 @@ attr_filter_hashes(AttrOutput *output)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	output->hashes = hashes;
 	return hashes;
 }
 
@@ -96,7 +107,7 @@ elac_attr_make_filters(AttrOutput *output)
 {
 	ElacAttrWriter *writer = output->writer;
 	ElacAttrHeader *header = &output->header;
-	uint64	   *hashes;
+	const uint64 *hashes;
 	uint64		nbits;
 
 	if (writer->nvalues == 0 || !elac_attr_has_filter(&writer->type))
@@ -114,7 +125,6 @@ elac_attr_make_filters(AttrOutput *output)
 		}
 	if (header->encoding == ELAC_ATTR_PLAIN && header->nblocks >= ATTR_ROWS_BLOCKS)
 		attr_filter_make_rows(output, hashes);
-	pfree(hashes);
 }
 
 static int
@@ -137,35 +147,106 @@ attr_frequent_by_hash(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/* All values of a dictionary with their documents; returns how many. */
+static uint32
+attr_frequent_dictionary(AttrOutput *output, const uint64 *hashes)
+{
+	ElacAttrWriter *writer = output->writer;
+
+	output->frequent = MemoryContextAllocZero(writer->context, (Size) writer->nvalues * sizeof(ElacAttrFrequent));
+	for (uint32 id = 0; id < writer->nvalues; id++)
+		output->frequent[id].hash = hashes[id];
+	for (uint32 doc = 0; doc < output->header.ndocs; doc++)
+		if (output->ids[doc] != ATTR_NULL_ID)
+			output->frequent[output->ids[doc]].count++;
+	return writer->nvalues;
+}
+
+/* Values without a dictionary that come several times in a sample, counted over all documents. */
+static uint32
+attr_frequent_sample(AttrOutput *output, const uint64 *hashes)
+{
+	ElacAttrHeader *header = &output->header;
+	uint32		stride = header->ndocs / ATTR_FREQUENT_SAMPLE + 1;
+	ElacAttrFrequent *sample = MemoryContextAllocZero(output->writer->context,
+													  (header->ndocs / stride + 1) * sizeof(ElacAttrFrequent));
+	uint32		nsample = 0;
+	uint32		n = 0;
+
+	for (uint32 doc = 0; doc < header->ndocs; doc++)
+		if (output->ids[doc] != ATTR_NULL_ID && doc % stride == 0)
+			sample[nsample++].hash = hashes[output->ids[doc]];
+	qsort(sample, nsample, sizeof(ElacAttrFrequent), attr_frequent_by_hash);
+	for (uint32 i = 0; i < nsample;)
+	{
+		uint32		end = i + 1;
+
+		while (end < nsample && sample[end].hash == sample[i].hash)
+			end++;
+		if (end - i >= ATTR_FREQUENT_REPEATS)
+			sample[n++].hash = sample[i].hash;
+		i = end;
+	}
+	for (uint32 doc = 0; n > 0 && doc < header->ndocs; doc++)
+	{
+		ElacAttrFrequent *found = NULL;
+		ElacAttrFrequent key = {0};
+
+		if (doc % ELAC_ATTR_GROUP == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (output->ids[doc] == ATTR_NULL_ID)
+			continue;
+		key.hash = hashes[output->ids[doc]];
+		found = bsearch(&key, sample, n, sizeof(ElacAttrFrequent), attr_frequent_by_hash);
+		if (found != NULL)
+			found->count++;
+	}
+	output->frequent = sample;
+	return n;
+}
+
+/* Values that are equal but for their bytes are one. */
+static uint32
+attr_frequent_join(ElacAttrFrequent *frequent, uint32 n)
+{
+	uint32		kept = 0;
+
+	qsort(frequent, n, sizeof(ElacAttrFrequent), attr_frequent_by_hash);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (kept > 0 && frequent[kept - 1].hash == frequent[i].hash)
+			frequent[kept - 1].count += frequent[i].count;
+		else
+			frequent[kept++] = frequent[i];
+	}
+	return kept;
+}
+
 void
 elac_attr_make_frequent(AttrOutput *output)
 {
 	ElacAttrWriter *writer = output->writer;
 	ElacAttrHeader *header = &output->header;
-	uint64	   *hashes;
+	const uint64 *hashes;
 	uint32		most = Min(header->ndocs / ATTR_FREQUENT_DOCUMENTS, ELAC_ATTR_MAX_FREQUENT);
+	uint32		n;
 
-	if (header->encoding != ELAC_ATTR_DICTIONARY || most == 0 ||
-		elac_attr_sameness(&writer->type) == ELAC_ATTR_SAME_UNKNOWN)
+	if (most == 0 || writer->nvalues == 0 || elac_attr_sameness(&writer->type) == ELAC_ATTR_SAME_UNKNOWN)
 		return;
 	hashes = attr_filter_hashes(output);
-	output->frequent = MemoryContextAllocZero(writer->context, (Size) writer->nvalues * sizeof(ElacAttrFrequent));
-	for (uint32 id = 0; id < writer->nvalues; id++)
-		output->frequent[id].hash = hashes[id];
-	for (uint32 doc = 0; doc < header->ndocs; doc++)
-		if (output->ids[doc] != ATTR_NULL_ID)
-			output->frequent[output->ids[doc]].count++;
-	qsort(output->frequent, writer->nvalues, sizeof(ElacAttrFrequent), attr_frequent_by_count);
-	header->nfrequent = Min(writer->nvalues, most);
+	n = header->encoding == ELAC_ATTR_DICTIONARY ? attr_frequent_dictionary(output, hashes)
+		: attr_frequent_sample(output, hashes);
+	n = attr_frequent_join(output->frequent, n);
+	qsort(output->frequent, n, sizeof(ElacAttrFrequent), attr_frequent_by_count);
+	header->nfrequent = Min(n, most);
 	qsort(output->frequent, header->nfrequent, sizeof(ElacAttrFrequent), attr_frequent_by_hash);
-	pfree(hashes);
 }
 
 /* ---- reading ---- */
 
-/* Does the section's filter let a value through?  True when it has none. */
-static bool
-attr_filter_passes(const ElacAttrReader *reader, uint64 hash)
+/* True when there is no filter. */
+bool
+elac_attr_may_have(const ElacAttrReader *reader, uint64 hash)
 {
 	for (int i = 0; i < ELAC_ATTR_FILTER_PROBES && reader->header.filter_len > 0; i++)
 	{
@@ -180,12 +261,6 @@ attr_filter_passes(const ElacAttrReader *reader, uint64 hash)
 }
 
 bool
-elac_attr_may_have(const ElacAttrReader *reader, uint64 hash)
-{
-	return attr_filter_passes(reader, hash);
-}
-
-bool
 elac_attr_candidate_blocks(const ElacAttrReader *reader, uint64 hash, ElacBitmap *blocks)
 {
 	uint32		nblocks = reader->header.nblocks;
@@ -194,7 +269,7 @@ elac_attr_candidate_blocks(const ElacAttrReader *reader, uint64 hash, ElacBitmap
 	uint64	   *row;
 	Size		nwords = elac_bitmap_words(nblocks);
 
-	if (!attr_filter_passes(reader, hash))
+	if (!elac_attr_may_have(reader, hash))
 		return false;
 	if (reader->header.rows_len == 0)
 	{
@@ -251,7 +326,7 @@ elac_attr_verify_filters(ElacAttrReader *reader, ElacDoc doc, Datum value, ElacB
 		return;
 	hash = elac_attr_hash(&reader->type, value);
 	elac_bitmap_zero(blocks);
-	if (!attr_filter_passes(reader, hash) ||
+	if (!elac_attr_may_have(reader, hash) ||
 		(blocks->nbits > 0 && (!elac_attr_candidate_blocks(reader, hash, blocks) ||
 							   !elac_bitmap_get(blocks, elac_attr_block_of(reader, doc)))))
 		filter_corrupted(reader, "The value of document %u of an attribute section is not in its filter.", doc);

@@ -157,7 +157,7 @@ typedef struct ElacAttrBin
 
 StaticAssertDecl(sizeof(ElacAttrBin) == 40, "ElacAttrBin is stored");
 
-/* A value of a dictionary by its hash. */
+/* A value by its hash. */
 typedef struct ElacAttrFrequent
 {
 	uint64		hash;

@@ -132,7 +132,7 @@ extern bool elac_attr_may_have(const ElacAttrReader *reader, uint64 hash);
 /* Adds the value blocks that may have one; false when none may. */
 extern bool elac_attr_candidate_blocks(const ElacAttrReader *reader, uint64 hash, ElacBitmap *blocks);
 
-/* A dictionary's value by its hash; NULL when it is not among the frequent ones. */
+/* A value by its hash; NULL when it is not among the frequent ones. */
 extern const ElacAttrFrequent *elac_attr_find_frequent(ElacAttrReader *reader, uint64 hash);
 
 /* Raises when the document's value is not in the filters; blocks has room for all value blocks. */

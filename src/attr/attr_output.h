@@ -44,6 +44,7 @@ typedef struct AttrOutput
 	uint32	   *order;			/* dictionary: value numbers ascending */
 	ElacAttrBlock *directory;
 	Size		directory_allocated;
+	uint64	   *hashes;			/* of all values by number, NULL until needed */
 	/* of the head, in the writer's context */
 	ElacAttrBin *bins;
 	ElacAttrFrequent *frequent;

@@ -3,7 +3,7 @@
  *	  Comparisons of ordered types as ranges of integers.
  *
  * Each value of an ordered type has a key, an int64 that orders as the
- * type's btree operators do (attr_value.c): integers, dates and timestamps are
+ * type's btree operators do (attr_value.c): integers, dates, times and timestamps are
  * their own; floats are taken as doubles, whose bits order like integers once
  * the sign is seen to; -0 has the key of 0 and every NaN the largest of all.
  * A comparison with a constant is then low <= key <= high, without a call for
@@ -77,6 +77,8 @@ attr_key_family(Oid type)
 			return 4;
 		case TIMESTAMPTZOID:
 			return 5;
+		case TIMEOID:
+			return 6;
 		default:
 			return 0;
 	}

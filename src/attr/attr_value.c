@@ -4,7 +4,7 @@
  *
  * The order of the types that get bins is written out here, not looked up: it
  * reaches the disk, and must be what the type's btree operators say:
- * integers by value, dates and timestamps as the integers they are, floats
+ * integers by value, dates, times and timestamps as the integers they are, floats
  * with NaN equal to itself and above everything.
  */
 #include "postgres.h"
@@ -68,6 +68,7 @@ elac_attr_is_ordered(const ElacAttrType *type)
 		case FLOAT4OID:
 		case FLOAT8OID:
 		case DATEOID:
+		case TIMEOID:
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
 			return true;

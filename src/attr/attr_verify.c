@@ -197,7 +197,7 @@ attr_verify_frequent(ElacAttrReader *reader)
 
 	for (uint32 i = 0; i < header->nfrequent; i++)
 	{
-		if (frequent[i].reserved != 0 || frequent[i].count == 0 || (i > 0 && frequent[i].hash < frequent[i - 1].hash))
+		if (frequent[i].reserved != 0 || frequent[i].count == 0 || (i > 0 && frequent[i].hash <= frequent[i - 1].hash))
 			verify_corrupted(reader, "Frequent value %u of an attribute section makes no sense.", i);
 		sum += frequent[i].count;
 	}

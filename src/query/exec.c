@@ -144,7 +144,7 @@ scan_prefetch_filters(ElacScan *scan)
 	{
 		ElacSegment *segment = scan->sources[i].segment;
 
-		elac_filter_prefetch(scan->query.filter, scan->schema, segment);
+		elac_filter_prefetch(scan->query.filter, scan->query.index, scan->schema, segment);
 		readers[nreaders++] = elac_segment_body(segment);
 	}
 	elac_blob_wait(readers, nreaders);

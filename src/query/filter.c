@@ -125,6 +125,20 @@ filter_match(const FilterInput *input, ElacFilter *filter)
 	return result;
 }
 
+static FilterResult
+filter_constant(const FilterInput *input, ElacTruth truth)
+{
+	FilterResult result;
+
+	result.is_true = filter_bitmap_create(elac_segment_ndocs(input->segment));
+	result.is_unknown = truth == ELAC_UNKNOWN ? filter_bitmap_create(result.is_true->nbits) : NULL;
+	if (truth == ELAC_TRUE)
+		elac_bitmap_fill(result.is_true);
+	else if (truth == ELAC_UNKNOWN)
+		elac_bitmap_fill(result.is_unknown);
+	return result;
+}
+
 /* The bitmap of what is unknown, made when there is none. */
 static ElacBitmap *
 filter_with_unknown(FilterResult *result)
@@ -171,6 +185,8 @@ filter_evaluate(const FilterInput *input, ElacFilter *filter)
 		return filter_predicate(input, filter);
 	if (filter->kind == ELAC_FILTER_MATCH)
 		return filter_match(input, filter);
+	if (filter->kind == ELAC_FILTER_CONSTANT)
+		return filter_constant(input, filter->truth);
 
 	result = filter_evaluate(input, filter->children[0]);
 	if (filter->kind == ELAC_FILTER_NOT)
@@ -211,15 +227,26 @@ elac_filter_segment(ElacFilter *filter, Relation index, const ElacSchema *schema
 	return result.is_true;
 }
 
+/* Nothing, when the answer is kept from an earlier query. */
+static void
+filter_prefetch_attribute(ElacPredicate *predicate, Relation index, ElacSegment *segment)
+{
+	ElacFilterKey key;
+
+	elac_filter_key(&key, index, elac_segment_ref(segment)->id, predicate);
+	if (!elac_filter_cache_has(&key))
+		elac_attr_prefetch_for(elac_segment_attr(segment, predicate->column), predicate);
+	if (key.bytes != NULL)
+		pfree(key.bytes);
+}
+
 void
-elac_filter_prefetch(const ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment)
+elac_filter_prefetch(ElacFilter *filter, Relation index, const ElacSchema *schema, ElacSegment *segment)
 {
 	if (filter->kind == ELAC_FILTER_PREDICATE)
 	{
-		int			column = filter->predicate.column;
-
-		if (schema->columns[column].kind == ELAC_COLUMN_ATTR)
-			elac_attr_prefetch(elac_segment_attr(segment, column));
+		if (schema->columns[filter->predicate.column].kind == ELAC_COLUMN_ATTR)
+			filter_prefetch_attribute(&filter->predicate, index, segment);
 		return;
 	}
 	if (filter->kind == ELAC_FILTER_MATCH)
@@ -228,7 +255,7 @@ elac_filter_prefetch(const ElacFilter *filter, const ElacSchema *schema, ElacSeg
 		return;
 	}
 	for (int i = 0; i < filter->nchildren; i++)
-		elac_filter_prefetch(filter->children[i], schema, segment);
+		elac_filter_prefetch(filter->children[i], index, schema, segment);
 }
 
 static ElacTruth
@@ -261,6 +288,8 @@ elac_filter_delta(ElacFilter *filter, const ElacSchema *schema, ElacDeltaView *v
 		return filter_delta_predicate(filter, schema, view, doc);
 	if (filter->kind == ELAC_FILTER_MATCH)
 		return elac_match_delta(filter, view, doc);
+	if (filter->kind == ELAC_FILTER_CONSTANT)
+		return filter->truth;
 	if (filter->kind == ELAC_FILTER_NOT)
 	{
 		result = elac_filter_delta(filter->children[0], schema, view, doc);

@@ -167,19 +167,35 @@ filter_cache_drop(FilterEntry *entry)
 	hash_search(cache_table, &hash, HASH_REMOVE, NULL);
 }
 
-bool
-elac_filter_cache_get(const ElacFilterKey *key, ElacBitmap *is_true, ElacBitmap *is_unknown, bool *any_unknown)
+/* The entry that has the key, or NULL. */
+static FilterEntry *
+filter_cache_find(const ElacFilterKey *key)
 {
 	uint64		hash;
 	FilterEntry *entry;
-	Size		bytes;
 
 	if (cache_table == NULL || key->len == 0)
-		return false;
+		return NULL;
 	hash = filter_key_hash(key);
 	entry = hash_search(cache_table, &hash, HASH_FIND, NULL);
-	if (entry == NULL || entry->key_len != key->len || memcmp(entry->key, key->bytes, key->len) != 0 ||
-		entry->nbits != is_true->nbits)
+	if (entry == NULL || entry->key_len != key->len || memcmp(entry->key, key->bytes, key->len) != 0)
+		return NULL;
+	return entry;
+}
+
+bool
+elac_filter_cache_has(const ElacFilterKey *key)
+{
+	return filter_cache_find(key) != NULL;
+}
+
+bool
+elac_filter_cache_get(const ElacFilterKey *key, ElacBitmap *is_true, ElacBitmap *is_unknown, bool *any_unknown)
+{
+	FilterEntry *entry = filter_cache_find(key);
+	Size		bytes;
+
+	if (entry == NULL || entry->nbits != is_true->nbits)
 		return false;
 	dlist_move_head(&cache_recency, &entry->node);
 	bytes = elac_bitmap_words(entry->nbits) * sizeof(uint64);

@@ -23,6 +23,9 @@ typedef struct ElacFilterKey
 /* The key of a condition on an attribute of a segment, palloc'd. */
 extern void elac_filter_key(ElacFilterKey *key, Relation index, uint64 segment, const ElacPredicate *predicate);
 
+/* Are bitmaps kept for it? */
+extern bool elac_filter_cache_has(const ElacFilterKey *key);
+
 /*
  * Copies the bitmaps kept for a key; *any_unknown says whether is_unknown has
  * bits, and where it is false is_unknown is not touched.  False when none are

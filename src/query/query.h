@@ -29,7 +29,8 @@ typedef enum ElacFilterKind
 	ELAC_FILTER_NOT,
 	ELAC_FILTER_IS_TRUE,		/* one child; unknown becomes false */
 	ELAC_FILTER_PREDICATE,
-	ELAC_FILTER_MATCH			/* text @@ tsquery */
+	ELAC_FILTER_MATCH,			/* text @@ tsquery */
+	ELAC_FILTER_CONSTANT		/* the same for every row */
 } ElacFilterKind;
 
 typedef struct ElacFilter
@@ -39,10 +40,11 @@ typedef struct ElacFilter
 	struct ElacFilter **children;	/* AND, OR: one or more; NOT, IS_TRUE: one */
 	ElacPredicate predicate;	/* MATCH: the column, and whether the tsquery is NULL */
 	ElacBm25Query *match;		/* MATCH: compiled without statistics; NULL: matches nothing */
+	ElacTruth	truth;			/* CONSTANT */
 } ElacFilter;
 
 /* Declares what elac_filter_segment() will read of a segment. */
-extern void elac_filter_prefetch(const ElacFilter *filter, const ElacSchema *schema, ElacSegment *segment);
+extern void elac_filter_prefetch(ElacFilter *filter, Relation index, const ElacSchema *schema, ElacSegment *segment);
 
 /* Documents of a segment for which the filter is TRUE; palloc'd. */
 extern ElacBitmap *elac_filter_segment(ElacFilter *filter, Relation index, const ElacSchema *schema,

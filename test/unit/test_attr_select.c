@@ -55,6 +55,7 @@ check_select_once(FixtureSection *section, const FixtureColumn *column, ElacPred
 	ElacBitmap	is_unknown = bitmap(column->n);
 	uint32		wrong = 0;
 
+	elac_attr_prefetch_for(reader, predicate);
 	elac_attr_select(reader, predicate, &is_true, &is_unknown);
 	for (uint32 doc = 0; doc < column->n; doc++)
 	{
