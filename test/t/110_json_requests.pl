@@ -49,8 +49,8 @@ DECLARE
 BEGIN
 	EXECUTE format('SELECT coalesce(bool_and(a.i IS NOT NULL AND b.i IS NOT NULL AND (%s OR a.id = b.id) AND
 			(a.d IS NULL) = (b.d IS NULL) AND (a.d IS NULL OR abs(a.d - b.d) < 1e-5 * (1 + b.d))), true)
-		FROM (SELECT row_number() OVER () AS i, (r ->> %L)::int AS id, (r ->> %L)::float8 AS d FROM elacsym_query(%L, %L) r) a
-		FULL JOIN (SELECT row_number() OVER () AS i, id, d FROM (%s) x (id, d)) b ON a.i = b.i', (query LIKE '%tied%')::text, 'id', '$dist', 't', request, query) INTO result;
+		FROM (SELECT row_number() OVER () AS i, (r ->> %L)::int AS id, coalesce(r ->> %L, r ->> %L)::float8 AS d FROM elacsym_query(%L, %L) r) a
+		FULL JOIN (SELECT row_number() OVER () AS i, id, d FROM (%s) x (id, d)) b ON a.i = b.i', (query LIKE '%tied%')::text, 'id', '$dist', '$score', 't', request, query) INTO result;
 	RETURN result;
 END $$;
 CREATE FUNCTION outcome(request text) RETURNS text LANGUAGE plpgsql AS $$
@@ -173,7 +173,7 @@ sub text_rank
 
 sub rank
 {
-	my $kind = number(4);
+	my $kind = number(5);
 	return (q(["id", ") . ($_ = pick('asc', 'desc')) . q("]), 'NULL::float8', "id $_", '') if $kind == 0;
 	if ($kind == 1)
 	{
@@ -181,6 +181,16 @@ sub rank
 		return (qq(["v", "ANN", ) . pick($vector, qq("$vector")) . ']', "v <-> '$vector'", "v <-> '$vector'", 'tied');
 	}
 	$words = join(' ', map { 'w' . number(7) } 1 .. 1 + number(3));
+	if ($kind == 2)
+	{
+		my $vector = '[' . join(', ', map { number(100) / 50 } 1 .. 3) . ']';
+		my @legs = ([ qq(["v", "ANN", $vector]), "v <-> '$vector'" ], [ qq(["title", "BM25", "$words"]), "title <@> '$words'" ], [ qq(["body", "BM25", "$words"]), "body <@> '$words'" ]);
+		splice(@legs, number(4), 1);
+		my @weights = map { 1 + number(3) } @legs;
+		my ($name, $option, $function, $argument) = @{ pick([ 'RRF', '"k": 7', 'elacsym_rrf', 'k => 7' ], [ 'Linear', '"normalization": "max"', 'elacsym_linear', "normalization => 'max'" ]) };
+		my $fused = "$function(ARRAY[" . join(', ', map { $_->[1] } @legs) . "], weights => '{" . join(',', @weights) . "}', \"window\" => 20, $argument)";
+		return (qq(["$name", [) . join(', ', map { $_->[0] } @legs) . qq(], {"weights": [) . join(', ', @weights) . qq(], "window": 20, $option}]), "-$fused", $fused, 'fused');
+	}
 	my ($json, $sql) = text_rank(number(4), pick('Sum', 'Max'));
 	return ($json, $sql, "-($sql)", 'tied');
 }
@@ -191,10 +201,12 @@ for my $i (1 .. $requests)
 	my ($rank, $shown, $order, $tied) = rank();
 	my ($filter, $condition) = number(6) == 0 ? ('', 'true') : filter(3);
 	my $k = pick(1, 3, 10, 50, 10000);
+	$shown = "/* tied */ $shown" if $tied eq 'fused';
 	my $request = qq({"rank_by": $rank, "top_k": $k) . ($filter ne '' ? qq(, "filters": $filter) : '') . '}';
-	# a score of 0 is no rank
+	# a score of 0 is no rank; behind the ranked rows a fusion has the others, without any
 	my $query = "/* $tied */ SELECT id, $shown FROM t WHERE $condition"
-		. ($order =~ /^-/ ? " AND $shown > 0" : $tied ? ' AND v IS NOT NULL' : '') . " ORDER BY $order LIMIT $k";
+		. ($order =~ /^-/ ? " AND $shown > 0" : $tied eq 'tied' ? ' AND v IS NOT NULL' : '') . " ORDER BY $order LIMIT $k";
+	$query = "SELECT id, s FROM ($query) y (id, s) WHERE s > 0" if $tied eq 'fused';
 	push @requests, $request;
 	push @rows, "($i, " . sql_string($request) . '::jsonb, ' . sql_string($query) . ')';
 }
