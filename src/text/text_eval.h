@@ -192,6 +192,13 @@ extern uint32 elac_peaks_next(ElacTextPeaks *peaks);
 extern void elac_peaks_close(ElacTextPeaks *peaks);
 
 /*
+ * A query whose terms have fewer postings in all is not searched by peaks: to
+ * score them in bulk is as fast, and that is also what is left to do when
+ * peaks do not suffice.  Tests set it to 0.
+ */
+extern uint64 elac_peaks_postings;
+
+/*
  * Searches a segment by the peaks of a query's terms, whose sum is the score,
  * before any of them has been read: true when that has found all documents
  * that belong into the heap.  Otherwise nothing has been pushed, and *floor is

@@ -35,11 +35,14 @@
 #define PROBES_PER_HIT 4
 #define PROBE_CANDIDATES 256
 
-/* Candidates that are kept at most; with more the search is given up. */
+/* Candidates that are kept at most; with more the search is given up.  Room for them at first. */
 #define PEAK_CANDIDATES 16384
+#define PEAK_CANDIDATES_FIRST 256
 
 /* Bytes of a record of peaks at most: two numbers, pairs, its length. */
 #define PEAK_RECORD (2 * ELAC_VARINT_MAX + ELAC_TEXT_IMPACTS_MAX * (ELAC_VARINT_MAX + 1) + 1)
+
+uint64		elac_peaks_postings = 100000;
 
 /* ---- reading ---- */
 
@@ -166,6 +169,7 @@ typedef struct PeakSearch
 	uint32		wanted;
 	double	   *best;
 	uint32		ncandidates;
+	uint32		room;
 	PeakCandidate *candidates;
 } PeakSearch;
 
@@ -245,6 +249,22 @@ drop_candidates(PeakSearch *search)
 	search->ncandidates = kept;
 }
 
+/* Room for one candidate more; false when too many are promising. */
+static inline bool
+make_room(PeakSearch *search)
+{
+	if (search->ncandidates < search->room)
+		return true;
+	drop_candidates(search);
+	if (search->ncandidates <= search->room / 2)
+		return true;
+	if (search->room == PEAK_CANDIDATES)
+		return false;
+	search->room *= 2;
+	search->candidates = repalloc(search->candidates, search->room * sizeof(PeakCandidate));
+	return true;
+}
+
 /* Goes through the peaks of all terms, document by document; false when too many documents are candidates. */
 static bool
 find_candidates(PeakSearch *search, const ElacBitmap *allowed)
@@ -275,12 +295,8 @@ find_candidates(PeakSearch *search, const ElacBitmap *allowed)
 			continue;
 		if (candidate.score > 0 && (!search->all || candidate.known == search->everything))
 			note_score(search, candidate.score);
-		if (search->ncandidates == PEAK_CANDIDATES)
-		{
-			drop_candidates(search);
-			if (search->ncandidates > PEAK_CANDIDATES / 2)
-				return false;
-		}
+		if (!make_room(search))
+			return false;
 		search->candidates[search->ncandidates++] = candidate;
 	}
 	drop_candidates(search);
@@ -404,6 +420,10 @@ elac_peaks_search(ElacTermSet *set, ElacTermReader **terms, uint32 nterms, bool 
 	*floor = 0.0;
 	if (nterms == 0 || nterms > PEAK_TERMS)
 		return false;
+	for (uint32 t = 0; t < nterms; t++)
+		postings += terms[t]->df;
+	if (postings < elac_peaks_postings)
+		return false;
 	search.all = all;
 	search.nterms = nterms;
 	search.everything = (1u << nterms) - 1;
@@ -413,12 +433,12 @@ elac_peaks_search(ElacTermSet *set, ElacTermReader **terms, uint32 nterms, bool 
 	if (search.wanted == 0 || !open_peaks(&search, terms))
 		return false;
 	search.best = palloc(search.wanted * sizeof(double));
-	search.candidates = palloc(PEAK_CANDIDATES * sizeof(PeakCandidate));
+	search.room = PEAK_CANDIDATES_FIRST;
+	search.candidates = palloc(search.room * sizeof(PeakCandidate));
 	for (uint32 t = 0; t < nterms; t++)
 	{
 		search.terms[t].at = search.terms[t].peaks.count = 0;
 		peak_step(&search, &search.terms[t]);
-		postings += terms[t]->df;
 		nblocks += terms[t]->nblocks;
 	}
 	if (find_candidates(&search, allowed))
