@@ -196,17 +196,19 @@ attr_bin_compare_range(const ElacAttrBin *bin, const uint8 *bytes, uint64 low, u
 static void
 attr_bin_test_ranges(AttrSelect *select, const ElacAttrBin *bin, const uint8 *bytes, uint64 *yes)
 {
-	uint32		first = elac_attr_select_range(select->ranges, select->nranges, bin->low);
-	uint32		end = first;
+	const ElacAttrRange *ranges = select->ranges + elac_attr_select_range(select->ranges, select->nranges, bin->low);
+	uint32		left = (uint32) (select->ranges + select->nranges - ranges);
+	uint32		n = elac_attr_select_range(ranges, left, bin->high);
 
-	while (end < select->nranges && select->ranges[end].low <= bin->high && end - first <= ATTR_RANGES_MAX)
-		end++;
-	if (!bin->raw && end - first <= ATTR_RANGES_MAX)
+	/* those that end in the bin, and one that goes on */
+	if (n < left && ranges[n].low <= bin->high)
+		n++;
+	if (!bin->raw && n <= ATTR_RANGES_MAX)
 	{
-		for (uint32 r = first; r < end; r++)
+		for (uint32 r = 0; r < n; r++)
 		{
-			uint64		low = (uint64) Max(select->ranges[r].low, bin->low) - (uint64) bin->low;
-			uint64		high = (uint64) Min(select->ranges[r].high, bin->high) - (uint64) bin->low;
+			uint64		low = (uint64) Max(ranges[r].low, bin->low) - (uint64) bin->low;
+			uint64		high = (uint64) Min(ranges[r].high, bin->high) - (uint64) bin->low;
 
 			attr_bin_compare_range(bin, bytes, low, high - low, yes);
 		}
@@ -215,9 +217,9 @@ attr_bin_test_ranges(AttrSelect *select, const ElacAttrBin *bin, const uint8 *by
 	for (uint32 i = 0; i < bin->count; i++)
 	{
 		int64		key = elac_attr_bin_key(&select->reader->type, bin, bytes, i);
-		uint32		range = elac_attr_select_range(select->ranges, select->nranges, key);
+		uint32		range = elac_attr_select_range(ranges, n, key);
 
-		if (range < select->nranges && select->ranges[range].low <= key)
+		if (range < n && ranges[range].low <= key)
 			yes[i / 64] |= UINT64CONST(1) << (i % 64);
 	}
 }
