@@ -156,6 +156,13 @@ SELECT count(*), min(score), max(score) FROM (SELECT id, elacsym_rrf(v <=> NULL,
 SELECT count(*), min(score), max(score) FROM (SELECT id, elacsym_rrf(ARRAY[v <=> NULL, body <@> NULL::text]) AS score FROM s ORDER BY 2) x;
 SELECT elacsym_legs(elacsym_rrf(v <=> NULL, body <@> NULL::text)) FROM s LIMIT 1;
 
+-- subqueries as arguments: calls written twice are one
+SELECT id, round(elacsym_rrf(v <=> (SELECT v FROM s WHERE id = 7), body <@> (SELECT body FROM s WHERE id = 9))::numeric, 6) AS score,
+	(elacsym_legs(elacsym_rrf(v <=> (SELECT v FROM s WHERE id = 7), body <@> (SELECT body FROM s WHERE id = 9))))[1] AS rank
+	FROM s WHERE elacsym_rrf(v <=> (SELECT v FROM s WHERE id = 7), body <@> (SELECT body FROM s WHERE id = 9)) < 0
+	ORDER BY elacsym_rrf(v <=> (SELECT v FROM s WHERE id = 7), body <@> (SELECT body FROM s WHERE id = 9)) LIMIT 3;
+SELECT id, round(score::numeric, 6) AS score, elacsym_legs(score)::numeric(8,4)[] FROM (SELECT id, elacsym_rrf(v <=> (SELECT v FROM s WHERE id = 7), body <@> (SELECT body FROM s WHERE id = 9)) AS score FROM s) x
+	ORDER BY score LIMIT 2;
 -- prepared: custom plans, then a generic one, with everything a parameter
 PREPARE p(vector, text, float8, float8[], int, int, bigint, bigint) AS
 	SELECT id, elacsym_rrf(v <=> $1, ARRAY[title, body] <@> $2, $4, $5, $6), elacsym_legs(elacsym_rrf(v <=> $1, ARRAY[title, body] <@> $2, $4, $5, $6)) FROM s WHERE price < $3

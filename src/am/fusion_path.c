@@ -201,7 +201,7 @@ columns_walker(Node *node, void *arg)
 			*columns = list_append_unique(*columns, node);
 		return false;
 	}
-	if (equal(node, found.fusion) || equal(node, found.legs))
+	if (equal(node, found.fusion_node) || equal(node, found.legs_node))
 		return false;
 	return expression_tree_walker(node, columns_walker, arg);
 }
@@ -274,7 +274,7 @@ leg_path(FusionPlanning *planning, const FusionLeaf *leaf, int i, IndexOptInfo *
 			continue;
 		/* a sum of similarities needs the exact ones, and so does who asks for the legs' values */
 		path = elac_customscan_leg(planning->root, leaf->rel, index, order, target,
-								   planning->call.kind == ELAC_FUSION_RRF && planning->found.legs == NULL);
+								   planning->call.kind == ELAC_FUSION_RRF && planning->found.legs_node == NULL);
 		if (path != NULL && (best == NULL || path->path.total_cost < best->path.total_cost))
 		{
 			best = path;
@@ -378,11 +378,7 @@ fusion_is_order(const FusionPlanning *planning)
 	members = elac_eclass_members(pathkey->pk_eclass, planning->rel->relids);
 	foreach(cell, members)
 	{
-		Node	   *expr = (Node *) lfirst_node(EquivalenceMember, cell)->em_expr;
-
-		if (IsA(expr, PlaceHolderVar))
-			expr = (Node *) ((PlaceHolderVar *) expr)->phexpr;
-		if (equal(expr, planning->found.fusion))
+		if (equal(lfirst_node(EquivalenceMember, cell)->em_expr, planning->found.fusion_node))
 			return true;
 	}
 	return false;
@@ -493,8 +489,8 @@ fusion_path(FusionPlanning *planning)
 				   list_make5(planning->call.weights, planning->call.constant, planning->call.window,
 							  fusion_limit(planning, root->parse->limitCount), fusion_limit(planning, root->parse->limitOffset)),
 				   list_concat_copy(planning->columns,
-									planning->found.legs == NULL ? list_make1(planning->found.fusion) :
-									list_make2(planning->found.fusion, planning->found.legs)));
+									planning->found.legs_node == NULL ? list_make1(planning->found.fusion_node) :
+									list_make2(planning->found.fusion_node, planning->found.legs_node)));
 	return path;
 }
 

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
@@ -110,27 +111,47 @@ elac_fusion_leg_is_empty(const Node *leg)
 	return IsA(leg, Const) && ((const Const *) leg)->constisnull;
 }
 
+/* The marked call that node is, perhaps in a PlaceHolderVar; NULL when it is none. */
+static FuncExpr *
+find_call(Node *node, ElacFusionKind *kind)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+
+	if (IsA(node, PlaceHolderVar))
+		call = (FuncExpr *) ((PlaceHolderVar *) node)->phexpr;
+	if (call == NULL || !IsA(call, FuncExpr) || call->inputcollid != ELAC_FUSION_MARK)
+		return NULL;
+	*kind = elac_fusion_kind(call->funcid);
+	return *kind == ELAC_FUSION_NONE ? NULL : call;
+}
+
+/*
+ * Of two PlaceHolderVars equal() compares the numbers: copies of one call stay
+ * the same even when each got parameters of its own for its subqueries.
+ */
 static bool
 find_walker(Node *node, void *arg)
 {
 	ElacFusionFound *found = (ElacFusionFound *) arg;
-	FuncExpr   *call = (FuncExpr *) node;
-	FuncExpr  **place;
 	ElacFusionKind kind;
+	FuncExpr   *call;
+	Node	  **place;
 
 	if (node == NULL)
 		return false;
-	if (!IsA(node, FuncExpr) || call->inputcollid != ELAC_FUSION_MARK)
+	call = find_call(node, &kind);
+	if (call == NULL)
 		return expression_tree_walker(node, find_walker, arg);
-	kind = elac_fusion_kind(call->funcid);
-	if (kind == ELAC_FUSION_NONE)
-		return expression_tree_walker(node, find_walker, arg);
-	place = kind == ELAC_FUSION_LEGS ? &found->legs : &found->fusion;
-	if (*place == NULL)
-		*place = call;
-	else if (!equal(*place, call))
+	place = kind == ELAC_FUSION_LEGS ? &found->legs_node : &found->fusion_node;
+	if (*place != NULL && !equal(*place, node))
 		found->several = true;
-	return kind == ELAC_FUSION_LEGS && expression_tree_walker(node, find_walker, arg);
+	if (*place == NULL)
+		*place = node;
+	if (kind == ELAC_FUSION_LEGS)
+		return find_walker(linitial(call->args), arg);
+	if (found->fusion == NULL)
+		found->fusion = call;
+	return false;
 }
 
 void

@@ -52,8 +52,9 @@ extern bool elac_fusion_leg_is_empty(const Node *leg);
 typedef struct ElacFusionFound
 {
 	FuncExpr   *fusion;			/* marked call of kind RRF or LINEAR; NULL: none */
-	FuncExpr   *legs;			/* elacsym_legs() of it; NULL: none */
-	bool		several;		/* calls that are not equal */
+	Node	   *fusion_node;	/* the same with the PlaceHolderVar around it, where there is one */
+	Node	   *legs_node;		/* elacsym_legs() of it, likewise; NULL: none */
+	bool		several;		/* calls that are not the same */
 } ElacFusionFound;
 
 /* Looks for marked calls in an expression or list; adds to *found, which begins as zeroes. */

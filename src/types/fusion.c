@@ -15,12 +15,14 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "lib/ilist.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/placeholder.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/palloc.h"
 
 #include "compat.h"
 #include "query/fusion_call.h"
@@ -96,28 +98,83 @@ fusion_table_is_member(PlannerInfo *root, Index varno)
 
 /* ---- the support function ---- */
 
-/* Computed below the outer joins that make the table's columns NULL, and made NULL with them. */
-static Node *
-fusion_place(PlannerInfo *root, Expr *marked, Relids table, Relids nulling)
+/*
+ * A call that was given its place in the query that root plans.  The same call
+ * elsewhere in that query gets a copy of the same PlaceHolderVar, so that it
+ * is one for the planner: later its copies may differ, for each subquery in
+ * the arguments of each becomes a plan and a parameter of its own.
+ */
+typedef struct PlacedCall
 {
-	PlaceHolderVar *placeholder = make_placeholder_expr(root, marked, bms_copy(table));
+	dlist_node	link;			/* in placed_calls */
+	MemoryContextCallback forget;	/* when the planner's memory goes */
+	const PlannerInfo *root;
+	Oid			function;
+	List	   *args;			/* as they were given */
+	Node	   *placed;
+} PlacedCall;
 
-	elac_placeholder_set_nulling(placeholder, bms_copy(nulling));
-	return (Node *) placeholder;
+static dlist_head placed_calls = DLIST_STATIC_INIT(placed_calls);
+
+static void
+placed_forget(void *arg)
+{
+	dlist_delete(&((PlacedCall *) arg)->link);
 }
 
-static Expr *
-fusion_mark(const FuncExpr *call, List *args)
+static Node *
+placed_find(const PlannerInfo *root, const FuncExpr *call)
 {
-	return (Expr *) makeFuncExpr(call->funcid, call->funcresulttype, args, call->funccollid, ELAC_FUSION_MARK,
-								 COERCE_EXPLICIT_CALL);
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &placed_calls)
+	{
+		PlacedCall *known = dlist_container(PlacedCall, link, iter.cur);
+
+		if (known->root == root && known->function == call->funcid && equal(known->args, call->args))
+			return copyObject(known->placed);
+	}
+	return NULL;
+}
+
+static void
+placed_remember(const PlannerInfo *root, const FuncExpr *call, Node *placed)
+{
+	PlacedCall *known = palloc0(sizeof(PlacedCall));
+
+	known->root = root;
+	known->function = call->funcid;
+	known->args = copyObject(call->args);
+	known->placed = copyObject(placed);
+	dlist_push_head(&placed_calls, &known->link);
+	known->forget.func = placed_forget;
+	known->forget.arg = known;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &known->forget);
+}
+
+/*
+ * The call, marked, in a PlaceHolderVar: computed below the outer joins that
+ * make the table's columns NULL, and made NULL with them.
+ */
+static Node *
+fusion_place(PlannerInfo *root, const FuncExpr *call, List *args, Relids table, Relids nulling)
+{
+	Expr	   *marked = (Expr *) makeFuncExpr(call->funcid, call->funcresulttype, args, call->funccollid,
+											   ELAC_FUSION_MARK, COERCE_EXPLICIT_CALL);
+	PlaceHolderVar *placeholder;
+
+	if (table == NULL)
+		return (Node *) marked;
+	placeholder = make_placeholder_expr(root, marked, bms_copy(table));
+	elac_placeholder_set_nulling(placeholder, bms_copy(nulling));
+	placed_remember(root, call, (Node *) placeholder);
+	return (Node *) placeholder;
 }
 
 static Node *
 simplify_fusion(PlannerInfo *root, const FuncExpr *fcall, ElacFusionKind kind)
 {
 	ElacFusionCall call;
-	Expr	   *marked;
 	ListCell   *cell;
 	bool		is_empty = true;
 	Relids		nulling = NULL;
@@ -132,10 +189,8 @@ simplify_fusion(PlannerInfo *root, const FuncExpr *fcall, ElacFusionKind kind)
 	varno = fusion_table(root, call.legs, &nulling);
 	if (varno == 0)
 		return NULL;
-	marked = fusion_mark(fcall, (List *) elac_remove_nulling((Node *) copyObject(fcall->args), nulling));
-	if (fusion_table_is_member(root, varno))
-		return (Node *) marked;
-	return fusion_place(root, marked, bms_make_singleton(varno), nulling);
+	return fusion_place(root, fcall, (List *) elac_remove_nulling((Node *) copyObject(fcall->args), nulling),
+						fusion_table_is_member(root, varno) ? NULL : bms_make_singleton(varno), nulling);
 }
 
 /* elacsym_legs(): belongs to the same table as the call that it asks about. */
@@ -143,21 +198,19 @@ static Node *
 simplify_legs(PlannerInfo *root, const FuncExpr *fcall)
 {
 	Node	   *argument = linitial(fcall->args);
-	PlaceHolderVar *placeholder = NULL;
-	Expr	   *marked;
+	PlaceHolderVar *placeholder = (PlaceHolderVar *) argument;
+	FuncExpr   *call = (FuncExpr *) argument;
 
 	if (IsA(argument, Const))	/* of legs that rank nothing */
 		return (Node *) makeNullConst(fcall->funcresulttype, -1, InvalidOid);
 	if (IsA(argument, PlaceHolderVar))
-	{
-		placeholder = (PlaceHolderVar *) argument;
-		argument = (Node *) placeholder->phexpr;
-	}
-	if (!IsA(argument, FuncExpr) || ((FuncExpr *) argument)->inputcollid != ELAC_FUSION_MARK)
+		call = (FuncExpr *) placeholder->phexpr;
+	if (!IsA(call, FuncExpr) || call->inputcollid != ELAC_FUSION_MARK)
 		return NULL;
-	marked = fusion_mark(fcall, list_make1(copyObject(argument)));
-	return placeholder == NULL ? (Node *) marked :
-		fusion_place(root, marked, placeholder->phrels, elac_placeholder_nulling(placeholder));
+	if (!IsA(argument, PlaceHolderVar))
+		return fusion_place(root, fcall, list_make1(copyObject(argument)), NULL, NULL);
+	return fusion_place(root, fcall, list_make1(elac_remove_nulling(copyObject(argument), elac_placeholder_nulling(placeholder))),
+						placeholder->phrels, elac_placeholder_nulling(placeholder));
 }
 
 Datum
@@ -172,6 +225,9 @@ elac_fusion_support(PG_FUNCTION_ARGS)
 	{
 		ElacFusionKind kind = elac_fusion_kind(simplify->fcall->funcid);
 
+		result = placed_find(simplify->root, simplify->fcall);
+		if (result != NULL)
+			PG_RETURN_POINTER(result);
 		if (kind == ELAC_FUSION_LEGS)
 			result = simplify_legs(simplify->root, simplify->fcall);
 		else if (kind != ELAC_FUSION_NONE)
