@@ -537,62 +537,62 @@ CREATE FUNCTION elacsym_text_support(internal) RETURNS internal
 
 -- the forms that users write; the planner turns them into the bound forms
 CREATE FUNCTION elacsym_text_distance(text, text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(text, text) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_distance(text, tsquery) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(text, tsquery) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_distance(text[], text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(text[], text) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_distance(text[], tsquery) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(text[], tsquery) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_distance(tsvector, text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(tsvector, text) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_distance(tsvector, tsquery) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(tsvector, tsquery) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_distance(tsvector[], text) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(tsvector[], text) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_distance(tsvector[], tsquery) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_unbound' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_distance(tsvector[], tsquery) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_score(text, elacsym_query) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_score_text' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_text' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_score(text, elacsym_query) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_score(text[], elacsym_query) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_score_texts' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_texts' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_score(text[], elacsym_query) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_score(tsvector, elacsym_query) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_score_tsvector' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_tsvector' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_score(tsvector, elacsym_query) IS 'implementation of <@> operator';
 
 CREATE FUNCTION elacsym_text_score(tsvector[], elacsym_query) RETURNS float8
-	AS 'MODULE_PATHNAME', 'elac_text_query_score_tsvectors' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'elac_text_query_score_tsvectors' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100
 	SUPPORT elacsym_text_support;
 COMMENT ON FUNCTION elacsym_text_score(tsvector[], elacsym_query) IS 'implementation of <@> operator';
 
