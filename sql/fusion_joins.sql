@@ -104,6 +104,28 @@ SELECT same($$SELECT id, score + 0 FROM (SELECT id, 2 * elacsym_rrf(v <=> '[1,2,
 SELECT same($$SELECT id, score FROM (SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') AS score FROM e UNION ALL SELECT id, elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3') FROM e WHERE false) x WHERE score < -.01 ORDER BY score$$, 'id > 10000 AND score < -.01');
 DROP TABLE answer;
 
+-- wherever a column may stand
+\set score 'elacsym_rrf(v <=> \'[1,2,1,2]\', body <@> \'w3 x5\')'
+CREATE TABLE top AS SELECT row_number() OVER (ORDER BY score, id) AS n, x.* FROM (SELECT id, owner, :score AS score FROM d) x;
+SELECT count(*) FROM (SELECT owner, min(:score) AS best FROM d GROUP BY GROUPING SETS ((owner), ()) HAVING min(:score) < -.02) a
+	JOIN (SELECT owner, min(score) AS best FROM top GROUP BY GROUPING SETS ((owner), ())) b ON a.owner IS NOT DISTINCT FROM b.owner AND abs(a.best - b.best) < 1e-12;
+SELECT count(*) = (SELECT count(DISTINCT owner) FROM top WHERE score < -.02 AND owner < 9) AS equal FROM o WHERE EXISTS (SELECT FROM d WHERE d.owner = o.id AND :score < -.02);
+SELECT count(*) = (SELECT count(*) FROM o WHERE id NOT IN (SELECT owner FROM top WHERE score < -.02)) AS equal FROM o WHERE NOT EXISTS (SELECT FROM d WHERE d.owner = o.id AND :score < -.02);
+SELECT count(*) FROM top WHERE n <= 5 AND id = ANY (ARRAY(SELECT id FROM d ORDER BY :score LIMIT 5));
+SELECT DISTINCT ON (owner) d.id = (SELECT t.id FROM top t WHERE t.owner = d.owner ORDER BY n LIMIT 1) AS equal FROM d WHERE owner = 3 ORDER BY owner, :score;
+WITH RECURSIVE r(n, id) AS (SELECT 1, (SELECT id FROM d ORDER BY :score LIMIT 1) UNION ALL SELECT n + 1, (SELECT id FROM d WHERE d.id > r.id ORDER BY :score LIMIT 1) FROM r WHERE n < 4)
+	SELECT count(*), min(id) = (SELECT id FROM top WHERE n = 1) AS begins FROM r;
+SELECT count(*) FILTER (WHERE :score < 0) = (SELECT count(*) FROM top WHERE score < 0) AS equal FROM d;
+SELECT id = (SELECT id FROM top WHERE n = 1) AS equal, generate_series(1, 2) FROM d ORDER BY :score LIMIT 2;
+BEGIN;
+DECLARE kept CURSOR WITH HOLD FOR SELECT id = (SELECT id FROM top WHERE n = 1) AS equal FROM d ORDER BY :score LIMIT 3;
+COMMIT;
+FETCH 1 FROM kept;
+CLOSE kept;
+DROP TABLE top;
+-- not in a subquery about a row outside of it
+SELECT id, (SELECT name FROM o WHERE o.id = d.owner AND :score < 0) FROM d ORDER BY :score LIMIT 2;
+
 -- queries that change rows
 WITH best AS (SELECT id FROM d WHERE price < 500 ORDER BY elacsym_rrf(v <=> '[1,2,1,2]', body <@> 'w3 x5 more') LIMIT 3)
 	UPDATE d SET owner = 77 FROM best WHERE best.id = d.id;
