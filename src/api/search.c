@@ -24,13 +24,16 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parser.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "api/search_plan.h"
 #include "api/search_target.h"
 #include "compat.h"
+#include "guc.h"
 #include "query/bound_query.h"
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(elacsym_search);
@@ -281,6 +284,8 @@ leg_name_row(const SearchRequest *request, SearchRow *row, HeapTuple result, Tup
 static void
 leg_execute(const SearchRequest *request, SearchLeg leg, SPIPlanPtr plan, Datum query)
 {
+	Datum		values[2] = {query, query};
+	const char *nulls = leg == LEG_VECTOR ? " n" : "n ";
 	const ElacSearchTarget *target = request->target;
 	Oid			outer = elac_bound_query_granted;
 	int			result = SPI_OK_SELECT;
@@ -295,7 +300,7 @@ leg_execute(const SearchRequest *request, SearchLeg leg, SPIPlanPtr plan, Datum 
 		{
 			if (grant)
 				elac_bound_query_granted = target->index;
-			result = SPI_execute_plan(plan, &query, NULL, true, 0);
+			result = SPI_execute_plan(plan, values, nulls, true, 0);
 		}
 		PG_FINALLY();
 		{
@@ -312,7 +317,8 @@ static void
 leg_run(const SearchRequest *request, SearchLeg leg, Oid type, Datum query, SearchRows *out)
 {
 	char	   *sql = leg_sql(request, leg);
-	SPIPlanPtr	plan = SPI_prepare(sql, 1, &type);
+	Oid			types[2] = {type, TEXTOID};
+	SPIPlanPtr	plan = SPI_prepare(sql, 2, types);
 	MemoryContext old;
 
 	if (plan == NULL)
@@ -505,6 +511,110 @@ put_answer(const SearchRequest *request, const SearchRows *answer, ReturnSetInfo
 	}
 }
 
+/* ---- one statement, where the node serves it ---- */
+
+/* Less could become 0 when divided by rrf_k and a rank, and the row would be left out. */
+#define NODE_WEIGHT_MIN 1e-290
+
+/*
+ * The node has one window, not less than LIMIT, and no leg of weight 0 alone:
+ * what differs from that is for the legs' own statements.
+ */
+static bool
+node_serves(const SearchRequest *request, const bool *wanted)
+{
+	int			window = request->window[wanted[LEG_VECTOR] ? LEG_VECTOR : LEG_TEXT];
+
+	if (!request->target->has_node || !elac_guc_enable_customscan || window > MAX_WINDOW || request->k > window)
+		return false;
+	for (int leg = 0; leg < 2; leg++)
+		if (wanted[leg] && (request->window[leg] != window || request->weight[leg] < NODE_WEIGHT_MIN))
+			return false;
+	return true;
+}
+
+static char *
+node_sql(const SearchRequest *request, const bool *wanted)
+{
+	const ElacSearchTarget *target = request->target;
+	const char *alias = quote_identifier(get_rel_name(target->relation));
+	char	   *call;
+	StringInfoData sql;
+
+	call = psprintf("%s.elacsym_rrf(ARRAY[%s%s%s], weights => $3, k => $4, \"window\" => $5)", target->schema,
+					wanted[LEG_VECTOR] ? target->vector_sql : "", wanted[LEG_VECTOR] && wanted[LEG_TEXT] ? ", " : "",
+					wanted[LEG_TEXT] ? target->text_sql : "");
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s.*, %s, %s.elacsym_legs(%s) FROM %s WHERE %s OPERATOR(pg_catalog.<) 0", alias, call,
+					 target->schema, call, target->relation_sql, call);
+	if (request->filter != NULL)
+		appendStringInfo(&sql, " AND (%s\n)", request->filter);
+	appendStringInfo(&sql, " ORDER BY %s LIMIT $6", call);
+	return sql.data;
+}
+
+/* A row of the answer from a row of the statement, in the request's context. */
+static void
+node_form_row(const SearchRequest *request, const bool *wanted, HeapTuple result, TupleDesc desc, SearchRow *row)
+{
+	bool		isnull;
+	ArrayType  *legs;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	int			next = 0;
+
+	row->tuple = leg_form_row(request, result, desc, false);
+	row->score = -DatumGetFloat8(SPI_getbinval(result, desc, desc->natts - 1, &isnull));
+	legs = DatumGetArrayTypeP(SPI_getbinval(result, desc, desc->natts, &isnull));
+	deconstruct_array(legs, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, &n);
+	for (int leg = 0; leg < 2; leg++)
+	{
+		if (!wanted[leg])
+			continue;
+		if (!nulls[next])
+		{
+			row->rank[leg] = (int) DatumGetFloat8(values[next]);
+			row->value[leg] = DatumGetFloat8(values[next + 1]);
+			if (leg == LEG_TEXT)
+				row->value[leg] = -row->value[leg];
+		}
+		next += 2;
+	}
+}
+
+static void
+node_run(const SearchRequest *request, const bool *wanted, Oid type, const Datum *queries, SearchRows *answer)
+{
+	Oid			types[ELAC_SEARCH_PARAMETERS] = {type, TEXTOID, FLOAT8ARRAYOID, INT4OID, INT4OID, INT8OID};
+	char		nulls[ELAC_SEARCH_PARAMETERS + 1] = "      ";
+	Datum		values[ELAC_SEARCH_PARAMETERS];
+	Datum		weights[2];
+	int			nweights = 0;
+	MemoryContext old;
+
+	for (int leg = 0; leg < 2; leg++)
+	{
+		values[leg] = queries[leg];
+		nulls[leg] = wanted[leg] ? ' ' : 'n';
+		if (wanted[leg])
+			weights[nweights++] = Float8GetDatum(request->weight[leg]);
+	}
+	values[2] = PointerGetDatum(construct_array(weights, nweights, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[3] = Int32GetDatum(request->rrf_k);
+	values[4] = Int32GetDatum(request->window[wanted[LEG_VECTOR] ? LEG_VECTOR : LEG_TEXT]);
+	values[5] = Int64GetDatum(request->k);
+	elac_search_plan_execute(node_sql(request, wanted), types, values, nulls);
+
+	old = MemoryContextSwitchTo(request->context);
+	answer->rows = palloc_extended(sizeof(SearchRow) * Max(SPI_processed, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	answer->n = (uint32) SPI_processed;
+	for (uint32 i = 0; i < answer->n; i++)
+		node_form_row(request, wanted, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &answer->rows[i]);
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
+}
+
 Datum
 elacsym_search(PG_FUNCTION_ARGS)
 {
@@ -512,18 +622,32 @@ elacsym_search(PG_FUNCTION_ARGS)
 	SearchRows	legs[2] = {0};
 	SearchRows	answer;
 	MemoryContext old;
+	bool		wanted[2];
+	Datum		queries[2];
+	Oid			type;
 
 	InitMaterializedSRF(fcinfo, 0);
 	request = request_form(fcinfo);
+	type = get_fn_expr_argtype(fcinfo->flinfo, ARG_VECTOR);
+	for (int leg = 0; leg < 2; leg++)
+	{
+		wanted[leg] = !PG_ARGISNULL(ARG_VECTOR + leg);
+		queries[leg] = PG_GETARG_DATUM(ARG_VECTOR + leg);
+	}
 	SPI_connect();
-	if (!PG_ARGISNULL(ARG_VECTOR))
-		leg_run(request, LEG_VECTOR, get_fn_expr_argtype(fcinfo->flinfo, ARG_VECTOR), PG_GETARG_DATUM(ARG_VECTOR), &legs[LEG_VECTOR]);
-	if (!PG_ARGISNULL(ARG_TEXT))
-		leg_run(request, LEG_TEXT, TEXTOID, PG_GETARG_DATUM(ARG_TEXT), &legs[LEG_TEXT]);
-	old = MemoryContextSwitchTo(request->context);
-	answer = fuse(request, legs);
-	MemoryContextSwitchTo(old);
-	read_rows(request, &answer);
+	if (node_serves(request, wanted))
+		node_run(request, wanted, type, queries, &answer);
+	else
+	{
+		if (wanted[LEG_VECTOR])
+			leg_run(request, LEG_VECTOR, type, queries[LEG_VECTOR], &legs[LEG_VECTOR]);
+		if (wanted[LEG_TEXT])
+			leg_run(request, LEG_TEXT, type, queries[LEG_TEXT], &legs[LEG_TEXT]);
+		old = MemoryContextSwitchTo(request->context);
+		answer = fuse(request, legs);
+		MemoryContextSwitchTo(old);
+		read_rows(request, &answer);
+	}
 	SPI_finish();
 	put_answer(request, &answer, (ReturnSetInfo *) fcinfo->resultinfo);
 	return (Datum) 0;

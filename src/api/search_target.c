@@ -12,6 +12,7 @@
 #include "access/relation.h"
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
@@ -250,10 +251,10 @@ target_set_text(ElacSearchTarget *target, const SearchedRelation *searched, Rela
 		appendStringInfo(&attnos, "%s%d", i > 0 ? ", " : "", columns[i] + 1);
 	}
 	if (ncolumns == 1)
-		target->text_sql = psprintf("%s OPERATOR(%s.<@>) %s.elacsym_bind($1, '%u'::pg_catalog.regclass, %s::pg_catalog.int2)",
+		target->text_sql = psprintf("%s OPERATOR(%s.<@>) %s.elacsym_bind($2, '%u'::pg_catalog.regclass, %s::pg_catalog.int2)",
 									values.data, schema, schema, RelationGetRelid(index), attnos.data);
 	else
-		target->text_sql = psprintf("ARRAY[%s] OPERATOR(%s.<@>) %s.elacsym_bind($1, '%u'::pg_catalog.regclass, ARRAY[%s]::pg_catalog.int2[])",
+		target->text_sql = psprintf("ARRAY[%s] OPERATOR(%s.<@>) %s.elacsym_bind($2, '%u'::pg_catalog.regclass, ARRAY[%s]::pg_catalog.int2[])",
 									values.data, schema, schema, RelationGetRelid(index), attnos.data);
 }
 
@@ -266,6 +267,7 @@ target_try_index(ElacSearchTarget *target, const SearchedRelation *searched, Oid
 	target->index = oid;
 	target->vector_sql = NULL;
 	target->text_sql = NULL;
+	target->schema = quote_identifier(extension_schema(index, 0));
 	if (index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL)
 	{
 		for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
@@ -327,6 +329,27 @@ wanted_columns(bool want_vector, bool want_text)
 	return want_vector ? "a vector column" : "a text column";
 }
 
+/*
+ * A view may be one that is not merged with the query; tables that inherit,
+ * and foreign partitions, may have no index.
+ */
+static bool
+node_serves_relation(Oid relation, bool is_view)
+{
+	ListCell   *cell;
+
+	if (is_view)
+		return false;
+	if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+		return !has_subclass(relation);
+	foreach(cell, find_all_inheritors(relation, NoLock, NULL))
+	{
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			return false;
+	}
+	return true;
+}
+
 ElacSearchTarget *
 elac_search_target(Oid relation, Oid index, bool want_vector, bool want_text)
 {
@@ -367,6 +390,7 @@ elac_search_target(Oid relation, Oid index, bool want_vector, bool want_text)
 				 errhint("Name one with index => 'name'.")));
 	target->relation = relation;
 	target->has_ctid = !searched.is_view;
+	target->has_node = node_serves_relation(relation, searched.is_view);
 	target->relation_sql = psprintf("%s AS %s",
 									quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation)),
 									quote_identifier(get_rel_name(relation)));

@@ -16,10 +16,12 @@ typedef struct ElacSearchTarget
 	bool		has_ctid;		/* rows are named by (tableoid, ctid); else by their content */
 	Oid			index;
 	char	   *relation_sql;	/* qualified and quoted */
+	bool		has_node;		/* ElacsymFusion serves the relation */
+	const char *schema;			/* of the extension, quoted */
 	/* vector leg: distance of a row, $1 the query; NULL when the index has no vector column */
 	char	   *vector_sql;
 	Oid			vector_type;
-	/* text leg: score of a row, $1 the query text; NULL when the index has no text column */
+	/* text leg: score of a row, $2 the query text; NULL when the index has no text column */
 	char	   *text_sql;
 } ElacSearchTarget;
 
