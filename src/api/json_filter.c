@@ -18,6 +18,7 @@
 #include "utils/typcache.h"
 
 #include "api/json_request.h"
+#include "api/search_target.h"
 #include "compat.h"
 
 typedef enum FilterKind
@@ -102,7 +103,7 @@ ordering_operator(const Comparison *comparison, const ElacJson *name, StrategyNu
 	if (!OidIsValid(op))
 		elac_json_error(name, NULL, "attribute \"%s\" of type %s cannot be compared", NameStr(comparison->column->attname),
 						format_type_be(comparison->type));
-	return elac_json_operator_sql(op);
+	return elac_search_operator_sql(op);
 }
 
 /* =, or <> when negated: its negator, which an index may know. */
@@ -117,7 +118,7 @@ equality_operator(const Comparison *comparison, const ElacJson *name)
 	if (!OidIsValid(op))
 		elac_json_error(name, NULL, "attribute \"%s\" of type %s cannot be compared", NameStr(comparison->column->attname),
 						format_type_be(comparison->type));
-	return elac_json_operator_sql(op);
+	return elac_search_operator_sql(op);
 }
 
 static void

@@ -161,7 +161,7 @@ compile_vector(ElacJsonStatement *statement, const ElacJson *rank)
 		elac_json_error(&vector, NULL, "must be an array of numbers, or a string such as \"[1,2,3]\", not %s", elac_json_kind(&vector));
 	parameter = elac_json_parameter(statement, search.type, elac_json_datum(&vector, search.type, search.typmod));
 	return psprintf("%s %s $%d", search.sql != NULL ? search.sql : elac_json_column_sql(column),
-					elac_json_operator_sql(search.op), parameter);
+					elac_search_operator_sql(search.op), parameter);
 }
 
 static bool

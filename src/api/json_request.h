@@ -120,9 +120,6 @@ extern bool elac_json_never_null(const ElacJsonStatement *statement, Form_pg_att
 /* schema.name of one of the extension's functions */
 extern char *elac_json_function_sql(const ElacJsonStatement *statement, const char *name);
 
-/* OPERATOR(schema.name) */
-extern char *elac_json_operator_sql(Oid op);
-
 extern bool elac_json_may_read(const ElacJsonStatement *statement, AttrNumber attno);
 
 /* ---- json_filter.c ---- */

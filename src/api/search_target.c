@@ -165,8 +165,8 @@ column_sql(const SearchedRelation *searched, Relation index, int column)
 																  BoolGetDatum(false))));
 }
 
-static char *
-operator_sql(Oid op)
+char *
+elac_search_operator_sql(Oid op)
 {
 	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(op));
 	Form_pg_operator form;
@@ -190,7 +190,7 @@ target_set_vector(ElacSearchTarget *target, const SearchedRelation *searched, Re
 	if (sql == NULL)
 		return;
 	target->vector_type = type;
-	target->vector_sql = psprintf("%s %s ($1)::%s", sql, operator_sql(op), format_type_be_qualified(type));
+	target->vector_sql = psprintf("%s %s ($1)::%s", sql, elac_search_operator_sql(op), format_type_be_qualified(type));
 }
 
 /* Name of the schema that holds the extension's functions: the traits function's. */

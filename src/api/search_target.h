@@ -33,6 +33,9 @@ typedef struct ElacSearchTarget
  */
 extern ElacSearchTarget *elac_search_target(Oid relation, Oid index, bool want_vector, bool want_text);
 
+/* An operator as it is written in SQL, whatever the search_path; palloc'd. */
+extern char *elac_search_operator_sql(Oid op);
+
 /*
  * The table's column that a column of the relation shows: itself, or what a
  * view shows.  False when it is no plain column of a table.
