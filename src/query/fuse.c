@@ -59,8 +59,8 @@ elac_fuse_weight_fault(double weight)
 	return weight < 0 ? "below zero" : NULL;
 }
 
-static double
-fuse_similarity(ElacFuseValue kind, double value)
+double
+elac_fuse_similarity(ElacFuseValue kind, double value)
 {
 	switch (kind)
 	{
@@ -100,7 +100,7 @@ fuse_moments(const ElacFuse *fuse, const ElacFuseRows *rows, int leg, FuseMoment
 
 		if (rows->ranks[at] == 0)
 			continue;
-		similarity = fuse_similarity(kind, rows->values[at]);
+		similarity = elac_fuse_similarity(kind, rows->values[at]);
 		moments->min = n == 0 ? similarity : Min(moments->min, similarity);
 		moments->max = n == 0 ? similarity : Max(moments->max, similarity);
 		/* Welford: sums of squares would lose what near values differ by */
@@ -169,7 +169,7 @@ fuse_add_linear(const ElacFuse *fuse, ElacFuseRows *rows, int leg)
 		if (rows->ranks[at] == 0)
 			continue;
 		share = scale.is_flat ? scale.flat :
-			(fuse_similarity(fuse->legs[leg].value, rows->values[at]) - scale.base) * scale.factor;
+			(elac_fuse_similarity(fuse->legs[leg].value, rows->values[at]) - scale.base) * scale.factor;
 		share = Max(share, 0);
 		if (fuse->method != ELAC_FUSE_ZSCORE)
 			share = Min(share, 1);

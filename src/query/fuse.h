@@ -62,6 +62,8 @@ extern bool elac_fuse_method(const char *name, ElacFuseMethod *method);
 /* Why weight cannot be the weight of a leg; NULL when it can. */
 extern const char *elac_fuse_weight_fault(double weight);
 
+extern double elac_fuse_similarity(ElacFuseValue kind, double value);
+
 /*
  * scores[]: the sum over the legs of weight times the row's share (see the
  * methods; a leg that does not rank the row gives 0), finite and never below 0.
