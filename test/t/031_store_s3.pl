@@ -185,8 +185,13 @@ sub timed_error
 }
 
 my ($error, $seconds);
-$proxy->plan_for(('status 503 SlowDown') x 200);
-($error, $seconds) = timed_error("SET elacsym.store_timeout = 700; SELECT store_check('proxied', '{a/b}', '{0}', '{10}', 1)");
+# where the deadline falls into an attempt, that attempt timed out: then it is asked again
+for (1 .. 3)
+{
+	$proxy->plan_for(('status 503 SlowDown') x 200);
+	($error, $seconds) = timed_error("SET elacsym.store_timeout = 700; SELECT store_check('proxied', '{a/b}', '{0}', '{10}', 1)");
+	last if $error !~ /timed out/;
+}
 like($error, qr/^08006: could not read object "a\/b" of server "proxied"\nDETAIL:  The server answered 503 SlowDown: made up \(attempts: \d+\)/, 'a busy server');
 cmp_ok($seconds, '<', 5, 'is given up after the deadline');
 cmp_ok(scalar($proxy->done), '>', 2, 'and several attempts');
